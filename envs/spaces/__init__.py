@@ -1,0 +1,22 @@
+"""Search spaces: sets of architectures as integer vectors, and the networks they stand for."""
+
+from .base import Choice, SearchSpace
+from .chain import ChainSpace
+from .cost import Cost, layer_costs, network_cost
+from .network import Layer, Network, NetworkBuilder
+from .registry import SPACES, space_from_config, space_to_config
+
+__all__ = [
+    "SPACES",
+    "ChainSpace",
+    "Choice",
+    "Cost",
+    "Layer",
+    "Network",
+    "NetworkBuilder",
+    "SearchSpace",
+    "layer_costs",
+    "network_cost",
+    "space_from_config",
+    "space_to_config",
+]
