@@ -1,0 +1,203 @@
+"""What a search maximises: rewards computed from the metrics of an evaluation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .evaluation import Evaluation, FloatArray, Metric
+
+# Terms beside the metrics themselves: name → (metric, function of its column). "accuracy" is put in later,
+# since it is whichever metric the task searches on.
+_DERIVED: dict[str, tuple[str, Callable[[FloatArray], FloatArray]]] = {
+    "gflops": ("flops", lambda x: x / 1e9),
+    "training_hours": ("training_seconds", lambda x: x / 3600.0),
+    "instability": ("isi", lambda x: 1.0 - x),
+}
+_COMPARE: dict[str, Callable[[FloatArray, float], Any]] = {
+    "<=": lambda x, bound: x <= bound,
+    ">=": lambda x, bound: x >= bound,
+    "<": lambda x, bound: x < bound,
+    ">": lambda x, bound: x > bound,
+}
+
+
+def _log(x: FloatArray) -> FloatArray:
+    return np.log(np.maximum(x, 1.0))
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Metrics → reward: a weighted sum of terms, hard constraints, or one reward per term.
+
+    A term is a metric (``latency_ms``), its natural logarithm ``ln max(x, 1)`` (``ln_flops``), ``accuracy``
+    (the accuracy that the task searches on, of the validation split), ``gflops``, ``training_hours``, or
+    ``instability`` = 1 − ISI.
+
+    Attributes:
+        terms: term → weight; a negative weight is a cost.
+        constraints: bounds on terms, such as ``"flops<=5e8"``; a row that breaks one gets
+            ``infeasible_reward``, and so does a row with a NaN term (a failed evaluation of a metric
+            without a worst value).
+        infeasible_reward: that reward; in every component when ``vector``.
+        vector: one reward per term, in the terms' order, instead of their sum (multi-objective search).
+        allow_test: permit metrics of the test split. Search on test data is no search; this exists for
+            oracles and says so in the specification.
+    """
+
+    terms: Mapping[str, float]
+    constraints: Sequence[str] = ()
+    infeasible_reward: float = -1.0
+    vector: bool = False
+    allow_test: bool = False
+    _parsed: tuple[tuple[str, Callable[[FloatArray, float], Any], float], ...] = field(
+        default=(), init=False, repr=False, compare=False
+    )
+
+    def __post_init__(self) -> None:
+        """Check the terms' weights and parse the constraints."""
+        if not self.terms:
+            raise ValueError("the objective has no terms: give at least one, such as {'accuracy': 1.0}")
+        for name, weight in self.terms.items():
+            if not isinstance(weight, (int, float)) or not np.isfinite(weight):
+                raise ValueError(f"weight {weight!r} of the objective's term {name!r} is not a finite number")
+        parsed = []
+        for constraint in self.constraints:
+            match = re.fullmatch(r"\s*(\w+)\s*(<=|>=|<|>)\s*(\S+)\s*", constraint)
+            try:
+                parsed.append((match[1], _COMPARE[match[2]], float(match[3])))  # type: ignore[index]
+            except (TypeError, ValueError):
+                raise ValueError(
+                    f"constraint {constraint!r} is not of the form 'term<=number' (<=, >=, <, >), as in 'flops<=5e8'"
+                ) from None
+        object.__setattr__(self, "_parsed", tuple(parsed))
+
+    @property
+    def size(self) -> int:
+        """Number of rewards per row: 1, or the number of terms when ``vector``."""
+        return len(self.terms) if self.vector else 1
+
+    def bind(self, metrics: Mapping[str, Metric], accuracy: str = "validation_accuracy") -> BoundObjective:
+        """Resolve the terms against an evaluator's metrics.
+
+        Args:
+            metrics: the evaluator's metrics.
+            accuracy: the metric that the term ``accuracy`` stands for.
+
+        Raises:
+            ValueError: a term's metric is unknown to the evaluator, or is of the test split.
+        """
+        columns = {}
+        for term in [*self.terms, *(name for name, _, _ in self._parsed)]:
+            columns[term] = self._resolve(term, metrics, accuracy)
+        return BoundObjective(self, columns)
+
+    def _resolve(
+        self, term: str, metrics: Mapping[str, Metric], accuracy: str
+    ) -> tuple[str, Callable[[FloatArray], FloatArray] | None]:
+        name, function = term, None
+        if term == "accuracy":
+            name = accuracy
+        elif term in _DERIVED:
+            name, function = _DERIVED[term]
+        elif term not in metrics and term.startswith("ln_"):
+            name, function = term[3:], _log
+        if name not in metrics:
+            of = f" of the term {term!r}" if term != name else ""
+            raise ValueError(
+                f"the evaluator has no metric {name!r}{of}: it has {', '.join(sorted(metrics))} "
+                "(and ln_<metric>, accuracy, gflops, training_hours, instability where these allow)"
+            )
+        if metrics[name].split == "test" and not self.allow_test:
+            raise ValueError(
+                f"the objective's term {term!r} is measured on the test split: a search must not see it; "
+                "use a validation metric (or allow_test=True for an oracle)"
+            )
+        return name, function
+
+    def to_config(self) -> dict[str, Any]:
+        """Return plain JSON values that `objective_from_config` takes back."""
+        config: dict[str, Any] = {"terms": dict(self.terms)}
+        if self.constraints:
+            config |= {"constraints": list(self.constraints), "infeasible_reward": self.infeasible_reward}
+        if self.vector:
+            config["vector"] = True
+        if self.allow_test:
+            config["allow_test"] = True
+        return config
+
+
+@dataclass(frozen=True)
+class BoundObjective:
+    """An objective resolved against an evaluator: a function from evaluations to rewards."""
+
+    objective: Objective
+    columns: Mapping[str, tuple[str, Callable[[FloatArray], FloatArray] | None]]
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the metrics that the reward reads."""
+        return tuple(dict.fromkeys(name for name, _ in self.columns.values()))
+
+    def __call__(self, evaluation: Evaluation) -> FloatArray:
+        """Return rewards ``(b,)``, or ``(b, k)`` for a vector objective of k terms."""
+        values = {}
+        for term, (name, function) in self.columns.items():
+            column = evaluation[name]
+            values[term] = column if function is None else function(column)
+        weighted = [weight * values[term] for term, weight in self.objective.terms.items()]
+        rewards = np.stack(weighted, axis=1) if self.objective.vector else np.add.reduce(weighted)
+        finite = np.isfinite(rewards)
+        feasible = finite.all(axis=1) if self.objective.vector else finite
+        for term, compare, bound in self.objective._parsed:
+            feasible = feasible & compare(values[term], bound)
+        if not feasible.all():
+            rewards[~feasible] = self.objective.infeasible_reward
+        return rewards
+
+
+def flops_isi_objective(lam: float, mu: float) -> Objective:
+    """Return the paper's R = accuracy − λ ln FLOPs − μ (1 − ISI); a weight of 0 leaves its term out."""
+    terms = {"accuracy": 1.0}
+    terms |= {"ln_flops": -lam} if lam else {}
+    terms |= {"instability": -mu} if mu else {}
+    return Objective(terms)
+
+
+def resource_objective(alpha: float, beta: float, gamma: float) -> Objective:
+    """Return the paper's resource form α·accuracy − β·GFLOPs − γ·training hours."""
+    terms = {"accuracy": alpha, "gflops": -beta, "training_hours": -gamma}
+    return Objective({term: weight for term, weight in terms.items() if weight})
+
+
+_FORMS: dict[str, Callable[..., Objective]] = {"flops_isi": flops_isi_objective, "resource": resource_objective}
+
+
+def objective_from_config(config: Objective | Mapping[str, Any]) -> Objective:
+    """Return the objective that plain JSON values describe.
+
+    Accepted are ``{"form": "flops_isi", "lam": λ, "mu": μ}``, ``{"form": "resource", "alpha": α, "beta": β,
+    "gamma": γ}``, ``{"terms": {...}, "constraints": [...], ...}`` and, in short, the terms themselves,
+    ``{"accuracy": 1.0, "ln_flops": -0.02}``.
+
+    Raises:
+        ValueError: the form is unknown, or an argument does not fit.
+    """
+    if isinstance(config, Objective):
+        return config
+    if not isinstance(config, Mapping):
+        raise ValueError(f"objective={config!r}: give a mapping such as {{'accuracy': 1.0, 'ln_flops': -0.02}}")
+    arguments = dict(config)
+    form = arguments.pop("form", None)
+    if form is not None and form not in _FORMS:
+        raise ValueError(f"objective form {form!r} is unknown: known are {', '.join(_FORMS)}")
+    try:
+        if form is not None:
+            return _FORMS[form](**arguments)
+        return Objective(**arguments) if "terms" in arguments else Objective(arguments)
+    except TypeError as error:
+        raise ValueError(f"objective {dict(config)} has an argument that does not fit: {error}") from error

@@ -1,0 +1,82 @@
+"""What an agent sees of the lanes' state, in three shapes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from .formulations import Formulation
+from .formulations.base import Lanes
+
+KINDS = ("flat", "structured", "masked")
+
+
+class Observer:
+    """Turns lanes into observations.
+
+    ==========  =================================================================================
+    flat        ``Box(0, 1, (d + 2,), float32)``: the one-hot vector of every choice, one after the
+                other, zeros where undecided (d options in all); then the share of choices decided
+                and the share of the horizon used
+    structured  ``Dict``: ``architecture`` ``MultiDiscrete``, option + 1 of each choice, 0 where
+                undecided; ``position`` ``Discrete(n + 1)``, choices decided; ``step``
+                ``Discrete(2n + 1)``, steps taken
+    masked      ``Dict``: ``observation``, the flat one; ``action_mask`` ``MultiBinary``, as in ``info``
+    ==========  =================================================================================
+
+    Args:
+        kind: one of the three.
+        formulation: gives the space, the horizon and the mask.
+    """
+
+    def __init__(self, kind: str, formulation: Formulation) -> None:
+        if kind not in KINDS:
+            raise ValueError(f"observation={kind!r}: choose one of {', '.join(KINDS)}")
+        self.kind, self.formulation = kind, formulation
+        self._offsets = formulation.space.offsets[:-1]
+        self._width = int(formulation.space.offsets[-1])
+
+    @property
+    def space(self) -> gymnasium.Space:
+        """Observation space of one lane."""
+        n = self.formulation.space.n
+        flat = spaces.Box(0.0, 1.0, (self._width + 2,), np.float32)
+        if self.kind == "flat":
+            return flat
+        if self.kind == "masked":
+            return spaces.Dict(observation=flat, action_mask=spaces.MultiBinary(self.formulation.mask_size))
+        return spaces.Dict(
+            architecture=spaces.MultiDiscrete(self.formulation.space.cardinalities + 1),
+            position=spaces.Discrete(n + 1),
+            step=spaces.Discrete(self.formulation.horizon + 1),
+        )
+
+    def observe(self, lanes: Lanes, masks: NDArray[np.int8]) -> Any:
+        """Return the observations of N lanes, with the lane as leading axis of every array."""
+        if self.kind == "structured":
+            return {
+                "architecture": lanes.architectures + 1,
+                "position": lanes.positions.copy(),
+                "step": lanes.steps.copy(),
+            }
+        flat = self._flat(lanes)
+        return flat if self.kind == "flat" else {"observation": flat, "action_mask": masks.copy()}
+
+    def _flat(self, lanes: Lanes) -> NDArray[np.float32]:
+        flat = np.zeros((len(lanes.steps), self._width + 2), dtype=np.float32)
+        rows, choices = np.nonzero(lanes.architectures >= 0)
+        flat[rows, self._offsets[choices] + lanes.architectures[rows, choices]] = 1.0
+        flat[:, -2] = lanes.positions / self.formulation.space.n
+        flat[:, -1] = lanes.steps / self.formulation.horizon
+        return flat
+
+
+def lane(observation: Any, index: int) -> Any:
+    """Return one lane's observation out of batched ones, as a scalar environment gives it."""
+    if isinstance(observation, dict):
+        return {key: lane(value, index) for key, value in observation.items()}
+    return observation[index]

@@ -1,0 +1,62 @@
+"""Registers the suite's tasks and their environments with Gymnasium."""
+
+from __future__ import annotations
+
+import gymnasium
+
+from .formulations import FORMULATIONS
+from .tasks import TASKS, TaskSpec, register_task
+
+NAMESPACE = "PyNASCENT"
+VERSION = 0
+
+# λ and μ keep both costs visible beside accuracy on digits, where ln FLOPs spans about 5.4 and accuracy 0.5.
+LIVE_DIGITS = TaskSpec(
+    name="LiveDigits",
+    description="chain networks trained live on scikit-learn's digits (8x8 images), with ISI",
+    evaluator="pynascent.trainers.live:LiveEvaluator",
+    arguments={"space": {"space": "chain"}, "dataset": "digits"},
+    lam=0.02,
+    mu=0.1,
+    install="train",
+)
+
+
+def environment_id(task: str, formulation: str) -> str:
+    """Return ``PyNASCENT/<Task>-<Formulation>-v0``."""
+    return f"{NAMESPACE}/{task}-{formulation.capitalize()}-v{VERSION}"
+
+
+def register_environments(spec: TaskSpec) -> list[str]:
+    """Register a task and its environment of every formulation; returns their ids.
+
+    Registering the same task again changes nothing.
+
+    Raises:
+        ValueError: another task has the name.
+    """
+    register_task(spec)
+    ids = []
+    for formulation in FORMULATIONS:
+        name = environment_id(spec.name, formulation)
+        ids.append(name)
+        if name not in gymnasium.registry:
+            gymnasium.register(
+                name,
+                entry_point="pynascent.envs.search_env:SearchEnv",
+                vector_entry_point="pynascent.envs.vector_env:SearchVectorEnv",
+                kwargs={"task": spec.name, "formulation": formulation},
+            )
+    return ids
+
+
+def registered_ids(task: str | None = None) -> list[str]:
+    """Return the ids of all registered tasks, or of one."""
+    names = list(TASKS) if task is None else [task]
+    return [environment_id(name, formulation) for name in names for formulation in FORMULATIONS]
+
+
+def register_all() -> None:
+    """Register the tasks that come with the suite."""
+    for spec in (LIVE_DIGITS,):
+        register_environments(spec)

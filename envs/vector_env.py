@@ -1,0 +1,241 @@
+"""The vector environment: N lanes of one search task in one process, stepped by the same rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, ClassVar
+
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import ArrayLike, NDArray
+
+from .budget import BudgetExhausted, SearchBudget, budget_from_config
+from .dynamics import BoolArray, Outcome, SearchDynamics
+from .evaluation import Evaluation, Evaluator, IntArray
+from .formulations import Formulation
+from .history import SearchHistory
+from .objective import Objective
+from .observations import Observer
+from .search_env import evaluation_info, lane_seeds, reward_space
+from .tasks import SearchTask, make_task
+
+_MODES = {
+    "next_step": AutoresetMode.NEXT_STEP,
+    "same_step": AutoresetMode.SAME_STEP,
+    "disabled": AutoresetMode.DISABLED,
+}
+
+
+class SearchVectorEnv(VectorEnv):
+    """N episodes of `SearchEnv` side by side.
+
+    Lane i, seeded s + i, goes through exactly what a scalar environment of that seed does. All
+    architectures that are finished in one step go to the evaluator together, so that live trainings run
+    in parallel; a budget is shared by all lanes.
+
+    Args:
+        num_envs: N.
+        autoreset_mode: ``next_step`` (a finished lane's next step resets it), ``same_step`` (it is reset at
+            once; its last observation and info are in ``infos["final_obs"]`` and ``infos["final_info"]``) or
+            ``disabled`` (``reset(options={"reset_mask": (N,) bool})`` resets it).
+        task: see `SearchEnv`, as are all other arguments.
+        formulation: see `SearchEnv`.
+        observation: see `SearchEnv`.
+        epochs: see `SearchEnv`.
+        lam: see `SearchEnv`.
+        mu: see `SearchEnv`.
+        objective: see `SearchEnv`.
+        evaluator: see `SearchEnv`.
+        training_seed: see `SearchEnv`.
+        budget: see `SearchEnv`.
+        invalid_penalty: see `SearchEnv`.
+        render_mode: see `SearchEnv`; `render` gives one drawing per lane.
+
+    Raises:
+        BudgetExhausted: by ``reset``, and by the ``step`` that would have to reset a lane, when the search's
+            budget is spent. In ``same_step`` mode it is the step after, so that no result is lost.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi", "rgb_array"], "render_fps": 4}
+
+    def __init__(
+        self,
+        num_envs: int,
+        task: str | SearchTask,
+        formulation: str,
+        autoreset_mode: str | AutoresetMode = "next_step",
+        observation: str = "flat",
+        epochs: int | str | None = None,
+        lam: float | None = None,
+        mu: float | None = None,
+        objective: Objective | Mapping[str, Any] | None = None,
+        evaluator: Evaluator | Mapping[str, Any] | None = None,
+        training_seed: int | str = 0,
+        budget: SearchBudget | Mapping[str, Any] | None = None,
+        invalid_penalty: float = 0.1,
+        render_mode: str | None = None,
+    ) -> None:
+        super().__init__()
+        if not isinstance(num_envs, int) or num_envs < 1:
+            raise ValueError(f"num_envs={num_envs!r}: give an integer of at least 1")
+        mode = autoreset_mode if isinstance(autoreset_mode, AutoresetMode) else _MODES.get(autoreset_mode)
+        if mode is None:
+            raise ValueError(f"autoreset_mode={autoreset_mode!r}: choose one of {', '.join(_MODES)}")
+        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
+            raise ValueError(f"render_mode={render_mode!r}: choose ansi or rgb_array")
+        self.num_envs, self.autoreset_mode, self.render_mode = num_envs, mode, render_mode
+        self.metadata = {**type(self).metadata, "autoreset_mode": mode}  # type: ignore[misc]
+        self.task = task if isinstance(task, SearchTask) else make_task(task, evaluator, objective, lam, mu)
+        own_budget = budget_from_config(budget)
+        if own_budget is not None:
+            self.task.attach(own_budget)
+        self.dynamics = SearchDynamics(self.task, formulation, num_envs, epochs, training_seed, invalid_penalty)
+        self._observer = Observer(observation, self.formulation)
+        self.single_action_space = self.formulation.action_space
+        self.single_observation_space = self._observer.space
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        if self.task.objective.objective.vector:
+            self.reward_space = batch_space(reward_space(self.task), num_envs)
+        self._done: BoolArray = np.ones(num_envs, dtype=bool)
+        self._seeded = False
+
+    @property
+    def formulation(self) -> Formulation:
+        """The rules."""
+        return self.dynamics.rules
+
+    @property
+    def architectures(self) -> IntArray:
+        """The lanes' present architectures ``(N, n)``, −1 where undecided."""
+        return self.dynamics.lanes.architectures.copy()
+
+    def reset(
+        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Start episodes in all lanes, or in those of ``options["reset_mask"]``.
+
+        Args:
+            seed: an integer s seeds lane i with s + i; a list seeds lane by lane, None leaving one as it is.
+            options: ``reset_mask``, ``(N,)`` bool; ``architecture``, ``(n,)`` or one row per reset lane, the
+                start of Edit.
+
+        Raises:
+            BudgetExhausted: the search's budget is spent.
+            ValueError: a mask or seed list of the wrong shape, or no lane chosen.
+        """
+        options = options or {}
+        mask = np.asarray(options.get("reset_mask", np.ones(self.num_envs, dtype=bool)))
+        if mask.shape != (self.num_envs,) or mask.dtype != bool or not mask.any():
+            raise ValueError(
+                f"options['reset_mask'] is a bool array of shape ({self.num_envs},) with at least one True, "
+                f"not {mask.dtype} of shape {mask.shape}"
+            )
+        self._seed(seed)
+        outcome = self.dynamics.begin(np.flatnonzero(mask), options.get("architecture"))
+        self._done[mask] = False
+        return self._observe(outcome)
+
+    def _seed(self, seed: int | list[int | None] | None) -> None:
+        if isinstance(seed, (list, tuple, np.ndarray)):
+            if len(seed) != self.num_envs:
+                raise ValueError(f"{len(seed)} seeds for {self.num_envs} lanes: give one for each (None to keep)")
+            given = [i for i, s in enumerate(seed) if s is not None]
+            self.dynamics.seed([int(lane_seeds(int(seed[i]), 1)[0]) for i in given], np.array(given, dtype=np.int64))  # type: ignore[arg-type]
+        elif seed is not None:
+            super().reset(seed=seed)
+            self.dynamics.seed(lane_seeds(seed, self.num_envs))
+        elif not self._seeded:
+            self.dynamics.seed(lane_seeds(int(self.np_random_seed), self.num_envs))  # type: ignore[arg-type]
+        self._seeded = True
+
+    def step(self, actions: ArrayLike) -> tuple[Any, Any, BoolArray, BoolArray, dict[str, Any]]:
+        """Take one action in every lane.
+
+        Raises:
+            BudgetExhausted: a lane has to be reset and the search's budget is spent.
+            RuntimeError: before the first reset, or (mode ``disabled``) with a finished lane not reset.
+        """
+        if not self._seeded:
+            raise RuntimeError("step before reset: call reset first")
+        if not self._done.any():
+            outcome = self.dynamics.advance(actions)
+        elif self.autoreset_mode == AutoresetMode.DISABLED:
+            lanes = np.flatnonzero(self._done).tolist()
+            raise RuntimeError(f"lanes {lanes[:8]} are finished: reset them with options={{'reset_mask': ...}}")
+        else:
+            # Only in same-step mode after the budget ended, or in next-step mode.
+            started = self.dynamics.begin(np.flatnonzero(self._done))
+            outcome = self.dynamics.advance(actions, ~self._done)
+            _join(outcome, started)
+        self._done = outcome.terminated | outcome.truncated
+        observation, infos = self._observe(outcome)
+        if self.autoreset_mode == AutoresetMode.SAME_STEP and self._done.any():
+            observation, infos = self._restart(observation, infos)
+        rewards = outcome.rewards.astype(np.float32) if self.task.objective.objective.vector else outcome.rewards
+        return observation, rewards, outcome.terminated, outcome.truncated, infos
+
+    def _restart(self, observation: Any, infos: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        done = self._done.copy()
+        final = {"final_obs": observation, "_final_obs": done, "final_info": infos, "_final_info": done}
+        try:
+            started = self.dynamics.begin(np.flatnonzero(done))
+        except BudgetExhausted:
+            return observation, {**infos, **final}  # the next step raises it
+        self._done = np.zeros(self.num_envs, dtype=bool)
+        observation, infos = self._observe(started)
+        return observation, {**infos, **final}
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Return which actions are allowed now, ``(N, mask size)``."""
+        return self.formulation.action_mask(self.dynamics.lanes).astype(bool)
+
+    def search(
+        self,
+        budget: SearchBudget | None = None,
+        on_evaluation: Callable[[dict[str, Any]], None] | None = None,
+    ) -> AbstractContextManager[SearchHistory]:
+        """Record a search, within a budget, for the length of a ``with`` block (see `SearchTask.search`)."""
+        return self.task.search(budget, on_evaluation)
+
+    def render(self) -> tuple[Any, ...] | None:
+        """Draw every lane's present architecture (see `SearchEnv.render`)."""
+        if self.render_mode is None:
+            return None
+        from .rendering import render_ansi, render_rgb
+
+        draw = render_ansi if self.render_mode == "ansi" else render_rgb
+        return tuple(draw(self.task.space, row) for row in self.architectures)
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Release the evaluator's workers and files, where it has any."""
+        getattr(self.task.evaluator, "close", lambda: None)()
+
+    def _observe(self, outcome: Outcome) -> tuple[Any, dict[str, Any]]:
+        masks = self.formulation.action_mask(self.dynamics.lanes)
+        everywhere = np.ones(self.num_envs, dtype=bool)
+        infos: dict[str, Any] = {"action_mask": masks, "_action_mask": everywhere}
+        if outcome.evaluation is not None:
+            here = np.zeros(self.num_envs, dtype=bool)
+            here[outcome.rows] = True
+            for name, column in evaluation_info(self.task, outcome.evaluation).items():
+                whole = np.zeros(self.num_envs, dtype=column.dtype)
+                whole[outcome.rows] = column
+                infos[name], infos[f"_{name}"] = whole, here
+        if self.task.budget is not None:
+            for name, value in self.task.budget.info().items():
+                infos[name], infos[f"_{name}"] = np.full(self.num_envs, value), everywhere
+        return self._observer.observe(self.dynamics.lanes, masks), infos
+
+
+def _join(outcome: Outcome, started: Outcome) -> None:
+    """Add the evaluations of lanes that started to those of lanes that stepped."""
+    if started.evaluation is None:
+        return
+    if outcome.evaluation is None:
+        outcome.rows, outcome.evaluation = started.rows, started.evaluation
+        return
+    outcome.rows = np.concatenate([outcome.rows, started.rows])
+    outcome.evaluation = Evaluation.concatenate([outcome.evaluation, started.evaluation])
