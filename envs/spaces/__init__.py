@@ -3,6 +3,8 @@
 from .base import Choice, SearchSpace
 from .chain import ChainSpace
 from .cost import Cost, layer_costs, network_cost
+from .nasbench201 import NASBench201Space
+from .nasbench_macro import NASBenchMacroSpace
 from .network import Layer, Network, NetworkBuilder
 from .registry import SPACES, space_from_config, space_to_config
 
@@ -12,6 +14,8 @@ __all__ = [
     "Choice",
     "Cost",
     "Layer",
+    "NASBench201Space",
+    "NASBenchMacroSpace",
     "Network",
     "NetworkBuilder",
     "SearchSpace",

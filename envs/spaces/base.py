@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -31,6 +32,10 @@ class Choice:
         return len(self.options)
 
 
+ATTEMPTS = 1000
+"""Draws that `SearchSpace.mutate` makes for one row before it says that there is no valid one."""
+
+
 class SearchSpace(ABC):
     """A set of architectures, each an integer vector with one option index per choice.
 
@@ -44,6 +49,9 @@ class SearchSpace(ABC):
         name: short name of the space, the key under which it is registered.
         choices: the decisions, in the order in which the Build formulation takes them.
     """
+
+    canonical_keeps_cost: bool = True
+    """Whether an architecture and its canonical form always cost the same (dead parts may be counted)."""
 
     def __init__(self, name: str, choices: Sequence[Choice]) -> None:
         if not choices:
@@ -111,7 +119,15 @@ class SearchSpace(ABC):
             if len(block):
                 yield block
 
-    @property
+    def count(self) -> int:
+        """Return the exact number of valid architectures.
+
+        `size` where combinations are free; otherwise the default enumerates, which takes time in a large
+        space, and spaces that know better override it.
+        """
+        return sum(len(block) for block in self.enumerate()) if self.constrained else self.size
+
+    @cached_property
     def _strides(self) -> IntArray:
         if self.size > np.iinfo(np.int64).max:
             raise OverflowError(
@@ -204,7 +220,8 @@ class SearchSpace(ABC):
         """Return valid copies ``(b, n)`` with ``changes`` distinct choices of each row set to another option.
 
         Raises:
-            ValueError: more changes asked for than there are choices with two or more options.
+            ValueError: more changes asked for than there are choices with two or more options, or a row has
+                no valid copy with so many changes (none came up in `ATTEMPTS` draws).
         """
         parents = self.check(architectures)
         free = np.flatnonzero(self.cardinalities > 1)
@@ -212,7 +229,9 @@ class SearchSpace(ABC):
             raise ValueError(f"changes={changes}: the space {self.name!r} can change 1..{free.size} choices")
         children = parents.copy()
         todo = np.arange(len(parents))
-        while todo.size:
+        for _ in range(ATTEMPTS):
+            if not todo.size:
+                break
             order = rng.random((todo.size, free.size)).argpartition(changes - 1, axis=1)[:, :changes]
             positions = free[order]  # (todo, changes), distinct in each row
             old = np.take_along_axis(parents[todo], positions, axis=1)
@@ -221,6 +240,11 @@ class SearchSpace(ABC):
             np.put_along_axis(child, positions, (old + shift) % self.cardinalities[positions], axis=1)
             children[todo] = child
             todo = todo[~self.valid(child)]
+        if todo.size:
+            raise ValueError(
+                f"architecture {parents[todo[0]].tolist()} of the space {self.name!r}: no valid copy with "
+                f"changes={changes} in {ATTEMPTS} draws; ask for another number of changes"
+            )
         return children
 
     def crossover(self, first: ArrayLike, second: ArrayLike, rng: np.random.Generator) -> IntArray:
@@ -243,9 +267,10 @@ class SearchSpace(ABC):
         return children
 
     def canonical(self, architectures: ArrayLike) -> IntArray:
-        """Return one representative ``(b, n)`` of each row's isomorphism class: equal rows, equal networks.
+        """Return one representative ``(b, n)`` of each row's isomorphism class.
 
-        Canonical forms deduplicate proposals; they never redirect a look-up, since trainings of
+        Equal rows compute the same functions, and have the same cost unless ``canonical_keeps_cost`` is
+        False. Canonical forms deduplicate proposals; they never redirect a look-up, since trainings of
         isomorphic architectures have scores of their own. The default knows no isomorphisms.
         """
         return self.check(architectures)
@@ -280,6 +305,25 @@ class SearchSpace(ABC):
         row = self.check(architecture)[0]
         return {c.name: c.options[i] for c, i in zip(self.choices, row, strict=True)}
 
+    def from_options(self, options: Mapping[str, Any]) -> IntArray:
+        """Return the architecture ``(n,)`` with these options by name: what `options` or a ConfigSpace gives.
+
+        Raises:
+            ValueError: a choice is missing, unknown or has no such option, or the options do not go together.
+        """
+        names = [choice.name for choice in self.choices]
+        wrong = sorted(set(names) ^ set(options))
+        if wrong:
+            problem = "is missing" if wrong[0] in names else "is unknown"
+            raise ValueError(f"choice {wrong[0]!r} of the space {self.name!r} {problem}: its choices are {names}")
+        row = []
+        for choice in self.choices:
+            if options[choice.name] not in choice.options:
+                allowed = ", ".join(map(str, choice.options))
+                raise ValueError(f"{choice.name}={options[choice.name]!r}: allowed are {allowed}")
+            row.append(choice.options.index(options[choice.name]))
+        return self.check(np.array(row))[0]
+
     # -- cost -----------------------------------------------------------------------------------------
 
     def cost(self, architectures: ArrayLike) -> dict[str, FloatArray]:
@@ -311,18 +355,37 @@ class SearchSpace(ABC):
 
     # -- export and identity --------------------------------------------------------------------------
 
+    def forbidden(self) -> list[dict[str, Any]]:
+        """Return partial assignments (choice → option) that no valid architecture contains.
+
+        They become forbidden clauses of `to_configspace`. A space says in its documentation when they do
+        not express all of `valid`.
+        """
+        return []
+
     def to_configspace(self, seed: int | None = None) -> Any:
         """Return a ``ConfigSpace.ConfigurationSpace`` with one categorical hyperparameter per choice.
+
+        Combinations that `forbidden` lists are forbidden clauses. ``from_options(dict(configuration))``
+        turns a sample back into an architecture.
 
         Raises:
             ModuleNotFoundError: ConfigSpace is missing; the message names the extra that has it.
         """
         try:
-            from ConfigSpace import CategoricalHyperparameter, ConfigurationSpace
+            from ConfigSpace import (
+                CategoricalHyperparameter,
+                ConfigurationSpace,
+                ForbiddenAndConjunction,
+                ForbiddenEqualsClause,
+            )
         except ModuleNotFoundError as error:
             raise ModuleNotFoundError("to_configspace needs ConfigSpace: pip install 'pynascent[spaces]'") from error
         exported = ConfigurationSpace(name=self.name, seed=seed)
         exported.add([CategoricalHyperparameter(c.name, list(c.options)) for c in self.choices])
+        for together in self.forbidden():
+            clauses = [ForbiddenEqualsClause(exported[name], option) for name, option in together.items()]
+            exported.add(clauses[0] if len(clauses) == 1 else ForbiddenAndConjunction(*clauses))
         return exported
 
     def __eq__(self, other: object) -> bool:

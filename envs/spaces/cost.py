@@ -28,11 +28,12 @@ from .network import Layer, Network, Shape
 class Cost:
     """Cost of a layer or network: trainable and non-trainable parameters, and FLOPs of one forward pass."""
 
-    COLUMNS: ClassVar[tuple[str, ...]] = ("parameters", "flops", "elementwise_flops")
+    COLUMNS: ClassVar[tuple[str, ...]] = ("parameters", "trainable_parameters", "flops", "elementwise_flops")
 
     parameters: int = 0  # as Keras's count_params: trainable and not
     flops: int = 0
     elementwise_flops: int = 0
+    trainable_parameters: int = 0  # without moving means and variances: what published benchmarks count
 
     def __add__(self, other: Cost) -> Cost:
         """Sum field by field."""
@@ -40,6 +41,7 @@ class Cost:
             self.parameters + other.parameters,
             self.flops + other.flops,
             self.elementwise_flops + other.elementwise_flops,
+            self.trainable_parameters + other.trainable_parameters,
         )
 
 
@@ -60,12 +62,12 @@ def _dense(layer: Layer, inputs: list[Shape]) -> Cost:
 
 def _weighted(layer: Layer, weights: int, positions: int, outputs: int) -> Cost:
     bias = outputs if layer["bias"] else 0
-    return Cost(weights + bias, 2 * weights * positions, prod(layer.shape) if bias else 0)
+    return Cost(weights + bias, 2 * weights * positions, prod(layer.shape) if bias else 0, weights + bias)
 
 
 def _batch_norm(layer: Layer, inputs: list[Shape]) -> Cost:
     channels = layer.shape[-1]
-    return Cost(parameters=4 * channels, elementwise_flops=6 * channels + 2 * prod(layer.shape))
+    return Cost(4 * channels, 0, 6 * channels + 2 * prod(layer.shape), 2 * channels)
 
 
 def _pool(layer: Layer, inputs: list[Shape]) -> Cost:
@@ -97,6 +99,7 @@ LAYER_COSTS: dict[str, Callable[[Layer, list[Shape]], Cost]] = {
     "activation": _free,
     "concat": _free,
     "reshape": _free,
+    "truncate": _free,
     "zeros": _free,
 }
 

@@ -208,6 +208,13 @@ class NetworkBuilder:
         channels = sum(self.shape(x)[-1] for x in xs)
         return xs[0] if len(xs) == 1 else self.add_layer("concat", xs, (*lead.pop(), channels), "concat")
 
+    def truncate(self, x: int, channels: int) -> int:
+        """First ``channels`` features of the last axis."""
+        shape = self.shape(x)
+        if not 1 <= channels <= shape[-1]:
+            raise ValueError(f"truncate of shape {shape} to {channels} channels: give 1..{shape[-1]}")
+        return x if channels == shape[-1] else self.add_layer("truncate", (x,), (*shape[:-1], channels))
+
     def dense(self, x: int, units: int, bias: bool = True, label: str = "") -> int:
         """Affine map of the last axis."""
         return self.add_layer(
@@ -223,6 +230,24 @@ class NetworkBuilder:
         if prod(shape) != prod(self.shape(x)):
             raise ValueError(f"reshape of {self.shape(x)} to {shape}: the number of values differs")
         return self.add_layer("reshape", (x,), tuple(shape))
+
+    # -- blocks of several layers ---------------------------------------------------------------------
+
+    def inverted_bottleneck(
+        self, x: int, filters: int, kernel: int, expansion: int, stride: int = 1, function: str = "relu"
+    ) -> int:
+        """Mobile inverted bottleneck (Sandler et al., 2018): widen 1×1, depthwise, narrow 1×1, shortcut.
+
+        Each convolution is followed by batch normalisation, the first two by ``function`` as well; an
+        expansion of 1 leaves the widening out. ``x`` is added where the shape stays.
+        """
+        channels = self.shape(x)[2]
+        y = x
+        if expansion != 1:
+            y = self.activation(self.batch_norm(self.conv(y, channels * expansion, 1)), function)
+        y = self.activation(self.batch_norm(self.depthwise_conv(y, kernel, stride)), function)
+        y = self.batch_norm(self.conv(y, filters, 1))
+        return self.add(x, y) if self.shape(x) == self.shape(y) else y
 
     def _same_shape(self, op: str, xs: tuple[int, ...]) -> None:
         if len({self.shape(x) for x in xs}) != 1:

@@ -2,31 +2,79 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from typing import Any
 
 from .base import SearchSpace
 from .chain import ChainSpace
+from .nasbench201 import NASBench201Space
+from .nasbench_macro import NASBenchMacroSpace
 
-SPACES: dict[str, type[SearchSpace]] = {"chain": ChainSpace}
+SPACES: dict[str, type[SearchSpace]] = {
+    "chain": ChainSpace,
+    "nasbench201": NASBench201Space,
+    "nasbench_macro": NASBenchMacroSpace,
+}
+"""The suite's own spaces by name. A user's class needs no entry: its name is ``"module:Class"``."""
 
 
 def space_to_config(space: SearchSpace) -> dict[str, Any]:
-    """Return ``{"space": name, **arguments}``, which `space_from_config` turns back."""
-    return {"space": space.name, **space.config()}
+    """Return ``{"space": name, **arguments}``, which `space_from_config` turns back.
 
-
-def space_from_config(config: Mapping[str, Any]) -> SearchSpace:
-    """Build the space that a configuration names.
+    A space of a class that `SPACES` does not list goes by its import path, ``"module:Class"``.
 
     Raises:
-        ValueError: the name is unknown (the message lists the known ones) or an argument does not fit.
+        ValueError: the class can be imported from nowhere (it was defined in a function or in ``__main__``).
+    """
+    cls = type(space)
+    if SPACES.get(space.name) is cls:
+        return {"space": space.name, **space.config()}
+    if cls.__module__ == "__main__" or "<" in cls.__qualname__:
+        raise ValueError(
+            f"the space class {cls.__qualname__!r} of {cls.__module__!r} has no import path: "
+            "define it at the top level of a module to send it to workers or write it down"
+        )
+    return {"space": f"{cls.__module__}:{cls.__qualname__}", **space.config()}
+
+
+def space_from_config(config: Mapping[str, Any], *, allow_import: bool = True) -> SearchSpace:
+    """Build the space that a configuration names.
+
+    Args:
+        config: ``{"space": name, **arguments}``, the name one of `SPACES` or ``"module:Class"``.
+        allow_import: whether ``"module:Class"`` may import its module. Importing runs code: refuse it for a
+            configuration that came with somebody else's file.
+
+    Raises:
+        ValueError: the name is unknown (the message lists the known ones), its class is no `SearchSpace`, or
+            an argument does not fit.
     """
     arguments = dict(config)
     name = arguments.pop("space", None)
-    if name not in SPACES:
-        raise ValueError(f"search space {name!r} is unknown: known are {', '.join(sorted(SPACES))}")
+    if isinstance(name, str) and ":" in name:
+        cls = _imported(name, allow_import)
+    elif isinstance(name, str) and name in SPACES:
+        cls = SPACES[name]
+    else:
+        known = ", ".join(sorted(SPACES))
+        raise ValueError(f"search space {name!r} is unknown: known are {known}, and your own as 'module:Class'")
     try:
-        return SPACES[name](**arguments)
+        return cls(**arguments)
     except TypeError as error:
         raise ValueError(f"search space {name!r} does not take these arguments: {error}") from error
+
+
+def _imported(path: str, allow_import: bool) -> type[SearchSpace]:
+    module, _, name = path.partition(":")
+    if not allow_import:
+        raise ValueError(f"search space {path!r} would import {module!r}, which is not allowed for this source")
+    try:
+        found: Any = importlib.import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError, ValueError) as error:  # ValueError: an empty module name
+        raise ValueError(f"search space {path!r} cannot be imported as 'module:Class': {error}") from error
+    if not (isinstance(found, type) and issubclass(found, SearchSpace)):
+        raise ValueError(f"search space {path!r} is {found!r}: name a subclass of SearchSpace")
+    return found
