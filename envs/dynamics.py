@@ -6,15 +6,17 @@ The scalar environment runs it with one lane, the vector environment with N; nei
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .budget import BudgetExhausted
-from .evaluation import Evaluation, FloatArray, IntArray, Status
+from .evaluation import FloatArray, IntArray, Status
 from .formulations import Formulation, make_formulation
-from .formulations.base import Lanes
 from .hashing import below, hash_counters
+from .lanes import BoolArray, Lanes
+from .lookup import Lookup
 from .tasks import SearchTask
 
 MEAN_SEED = -1
@@ -23,7 +25,32 @@ MEAN_SEED = -1
 # Streams of draws: the same counters in two streams are independent.
 _TRAINING, _START = 1, 2
 
-BoolArray = NDArray[np.bool_]
+_STATUS_NAMES = np.array([status.name.lower() for status in Status])
+
+
+@dataclass
+class Results:
+    """What is known of the lanes that were evaluated in one step.
+
+    Attributes:
+        here: ``(N,)`` bool, the lanes that were evaluated; elsewhere the other arrays mean nothing.
+        metrics: ``(N, m + 1)`` float64, the task's visible metrics and ``cost_seconds``.
+        labels: ``status``, ``epochs`` and ``training_seed``: ``(N,)`` arrays, or one value for all lanes.
+    """
+
+    here: BoolArray
+    metrics: FloatArray
+    labels: dict[str, Any]
+
+    def join(self, other: Results) -> Results:
+        """Return these results with those of other lanes added."""
+        labels = {}
+        for name, value in self.labels.items():
+            second = other.labels[name]
+            same = np.ndim(value) == np.ndim(second) == 0 and value == second
+            labels[name] = value if same else np.where(other.here, second, value)
+        metrics = np.where(other.here[:, None], other.metrics, self.metrics)
+        return Results(self.here | other.here, metrics, labels)
 
 
 @dataclass
@@ -34,15 +61,13 @@ class Outcome:
         rewards: ``(N,)`` float64, or ``(N, k)`` for a vector objective.
         terminated: ``(N,)`` bool.
         truncated: ``(N,)`` bool.
-        rows: ``(e,)`` lanes whose architecture was evaluated.
-        evaluation: their evaluation (e rows), or None where e = 0.
+        results: of the lanes that were evaluated, None where none was.
     """
 
     rewards: FloatArray
     terminated: BoolArray
     truncated: BoolArray
-    rows: IntArray
-    evaluation: Evaluation | None
+    results: Results | None = None
 
 
 class SearchDynamics:
@@ -71,10 +96,11 @@ class SearchDynamics:
         rules = make_formulation(formulation)
         fidelities = task.evaluator.fidelities
         choose = epochs == "choose"
+        known = ", ".join(map(str, fidelities))
         if choose and rules.name != "propose":
-            raise ValueError(f"epochs='choose' needs the propose formulation, not {rules.name}: give one of {fidelities}")
+            raise ValueError(f"epochs='choose' needs the propose formulation, not {rules.name}: give one of {known}")
         if not choose and epochs is not None and epochs not in fidelities:
-            raise ValueError(f"epochs={epochs!r}: the evaluator's fidelities are {', '.join(map(str, fidelities))}")
+            raise ValueError(f"epochs={epochs!r}: the evaluator's fidelities are {known}")
         if not (training_seed in ("resample", "mean") or (isinstance(training_seed, int) and training_seed >= 0)):
             raise ValueError(f"training_seed={training_seed!r}: give an integer of at least 0, 'resample' or 'mean'")
         if not (np.isfinite(invalid_penalty) and invalid_penalty >= 0):
@@ -83,15 +109,22 @@ class SearchDynamics:
         self.rules: Formulation = rules(task.space, fidelities if choose else ())
         self.epochs = int(fidelities[-1] if epochs is None or choose else epochs)
         self.training_seed, self.invalid_penalty = training_seed, float(invalid_penalty)
-        self.lanes = Lanes.empty(num_lanes, task.space.n)
+        self.lanes: Lanes = self.rules.lanes(num_lanes)
         self.seeds: IntArray = np.zeros(num_lanes, dtype=np.int64)
         self.episodes: IntArray = np.full(num_lanes, -1, dtype=np.int64)
-        size = task.objective.objective.size
-        self._reward_shape = (size,) if task.objective.objective.vector else ()
+        self.metric_names = (*task.visible_metrics, "cost_seconds")
+        self._rewards = task.objective.objective.size
+        self._single = not task.objective.objective.vector
+        self._shape = (num_lanes,) if self._single else (num_lanes, self._rewards)
+        self._action_shape = (num_lanes, *(self.rules.action_space.shape or ()))
         # Objective of each lane's present architecture, where rewards are gains.
-        self.values: FloatArray = np.zeros((num_lanes, *self._reward_shape))
+        self.values: FloatArray = np.zeros((num_lanes, self._rewards))
         # Lanes whose start the budget did not cover: their next step truncates.
         self._unpaid: BoolArray = np.zeros(num_lanes, dtype=bool)
+        self._any_unpaid = False
+        self._lookup = Lookup(task) if Lookup.serves(task) else None
+
+    # -- episodes -------------------------------------------------------------------------------------
 
     def seed(self, seeds: ArrayLike, rows: IntArray | None = None) -> None:
         """Give lanes new seeds; their next episode is their first."""
@@ -109,83 +142,182 @@ class SearchDynamics:
             BudgetExhausted: the search's budget is spent.
             ValueError: start architectures for a formulation that starts from none, or invalid ones.
         """
-        if self.task.budget is not None and self.task.budget.exhausted:
+        budget = self.task.budget
+        if budget is not None and budget.exhausted:
             raise BudgetExhausted(
-                f"the search's budget is spent ({self.task.budget.spent_evaluations} evaluations, "
-                f"{self.task.budget.clock_seconds:.1f} s on its clock): the search is over"
+                f"the search's budget is spent ({budget.spent_evaluations} evaluations, "
+                f"{budget.clock_seconds:.1f} s on its clock): the search is over"
             )
         if architectures is not None and not self.rules.starts_complete:
             raise ValueError(f"options['architecture']: an episode of {self.rules.name} starts from no architecture")
+        starts = None
+        if architectures is not None:
+            starts = np.broadcast_to(self.task.space.check(architectures), (len(rows), self.task.space.n))
         self.episodes[rows] += 1
         self._unpaid[rows] = False
-        fresh = Lanes.empty(len(rows), self.task.space.n)
-        if self.rules.starts_complete:
-            if architectures is None:
-                fresh.architectures = self._draw_start(rows)
-            else:
-                given = self.task.space.check(architectures)
-                fresh.architectures = np.broadcast_to(given, (len(rows), self.task.space.n)).copy()
-            fresh.positions[:] = self.task.space.n
-        self.lanes.put(rows, fresh)
+        self.lanes.clear(rows)
         outcome = self._nothing()
-        if self.rules.starts_complete and len(rows):
-            evaluation, values = self._evaluate(rows, None)
-            self.values[rows] = values
-            self._unpaid[rows] = evaluation.status == Status.UNPAID
-            outcome.rows, outcome.evaluation = rows, evaluation
+        if self.rules.starts_complete:
+            self.lanes.place(rows, self._draw_start(rows) if starts is None else starts)
+            values, outcome.results = self._evaluate(rows, None)
+            self.values[rows] = values[rows]
+            unpaid = self._unpaid_lanes(outcome.results)
+            if unpaid is not None:
+                self._unpaid |= unpaid
+                self._any_unpaid = True
         return outcome
 
     def advance(self, actions: ArrayLike, active: BoolArray | None = None) -> Outcome:
         """Take one step in the active lanes (all by default); the others stay as they are, with reward 0.
 
         Raises:
-            ValueError: the actions' shape does not fit.
+            ValueError: the actions' shape or type does not fit.
         """
-        actions = np.asarray(actions)
-        shape = (self.num_lanes, *(self.rules.action_space.shape or ()))
-        if actions.shape != shape or not np.issubdtype(actions.dtype, np.integer):
-            raise ValueError(f"actions are integers of shape {shape}, not {actions.dtype} of shape {actions.shape}")
-        rows = np.arange(self.num_lanes) if active is None else np.flatnonzero(active)
-        outcome = self._nothing()
-        if not len(rows):
-            return outcome
-        lanes = self.lanes if active is None else self.lanes.take(rows)
-        transition = self.rules.apply(lanes, actions[rows].astype(np.int64))
-        if active is not None:
-            self.lanes.put(rows, lanes)
-        outcome.rewards[rows[~transition.valid]] -= self.invalid_penalty
-        outcome.terminated[rows] = transition.terminated
-        outcome.truncated[rows] = (lanes.steps >= self.rules.horizon) & ~transition.terminated
-        ask = transition.evaluate & ~self._unpaid[rows]
-        if ask.any():
-            chosen = None if transition.fidelity is None else transition.fidelity[ask]
-            self._reward(rows[ask], chosen, outcome)
-        dead = rows[self._unpaid[rows]]
-        outcome.rewards[dead], outcome.terminated[dead], outcome.truncated[dead] = 0.0, False, True
+        actions = self._check_actions(actions)
+        transition = self.rules.apply(self.lanes, actions, active)
+        outcome = self._nothing(transition.terminated)
+        if len(transition.invalid):
+            outcome.rewards[transition.invalid] = -self.invalid_penalty
+        if not self.lanes.uniform or self.lanes.steps[0] >= self.rules.horizon:
+            np.greater_equal(self.lanes.steps, self.rules.horizon, out=outcome.truncated)
+            outcome.truncated &= ~outcome.terminated
+            if active is not None:
+                outcome.truncated &= active
+        rows = transition.evaluate
+        if self._any_unpaid:
+            rows = rows[~self._unpaid[rows]]
+        if len(rows):
+            self._reward(rows, transition.fidelity, outcome)
+        if self._any_unpaid:
+            dead = self._unpaid if active is None else self._unpaid & active
+            outcome.rewards[dead] = 0.0
+            outcome.terminated &= ~dead
+            outcome.truncated |= dead
         return outcome
 
+    def advance_one(self, action: Any) -> tuple[Any, bool, bool, dict[str, Any]]:
+        """Take one step of a single lane: (reward, float or ``(k,)``; terminated; truncated; what was measured).
+
+        The same as `advance` with one lane; the conformance tests hold them equal.
+        """
+        valid, evaluate, terminated, fidelity = self.rules.apply_one(self.lanes, action)
+        truncated = not terminated and bool(self.lanes.steps[0] >= self.rules.horizon)
+        if self._any_unpaid and self._unpaid[0]:
+            return self._reward_one(0.0), False, True, {}
+        if not evaluate:
+            return self._reward_one(0.0 if valid else -self.invalid_penalty), terminated, truncated, {}
+        values, measured = self._evaluate_one(fidelity)
+        if measured["status"] == "unpaid":
+            return self._reward_one(0.0), False, True, measured
+        if self.rules.reward_is_gain:
+            values, self.values[0] = values - self.values[0], values
+        return (float(values[0]) if self._single else values), terminated, truncated, measured
+
+    def _reward_one(self, value: float) -> Any:
+        return value if self._single else np.full(self._rewards, value)
+
+    def _evaluate_one(self, fidelity: int | None) -> tuple[FloatArray, dict[str, Any]]:
+        epochs = self.epochs if fidelity is None else int(self.rules.fidelities[fidelity])
+        if self._lookup is not None and not self.task.decorated:
+            seed = self._training_seeds(self.lanes.everywhere)
+            seed = seed if isinstance(seed, int) else int(seed[0])
+            found = self._lookup.block(epochs, seed)[self.lanes.codes()[0]]
+            values = found[: self._rewards]
+            if not np.isnan(values[0]):
+                measured = dict(zip(self.metric_names, found[self._rewards :].tolist(), strict=True))
+                return values, {**measured, "status": "ok", "epochs": epochs, "training_seed": seed}
+        chosen = None if fidelity is None else np.array([fidelity])
+        batch, results = self._evaluate(self.lanes.everywhere, chosen)
+        return batch[0], self.measured_one(results)
+
+    def measured_one(self, results: Results) -> dict[str, Any]:
+        """Return the results of a single lane as plain values by name."""
+        measured = dict(zip(self.metric_names, results.metrics[0].tolist(), strict=True))
+        labels = {name: np.broadcast_to(value, 1)[0].item() for name, value in results.labels.items()}
+        return {**measured, **labels}
+
+    def _check_actions(self, actions: ArrayLike) -> IntArray:
+        actions = np.asarray(actions)
+        if actions.shape != self._action_shape or actions.dtype.kind not in "iu":
+            raise ValueError(
+                f"actions are integers of shape {self._action_shape}, not {actions.dtype} of shape {actions.shape}"
+            )
+        return actions.astype(np.int64, copy=False)
+
+    # -- rewards --------------------------------------------------------------------------------------
+
     def _reward(self, rows: IntArray, fidelity: IntArray | None, outcome: Outcome) -> None:
-        evaluation, values = self._evaluate(rows, fidelity)
-        gains = values - self.values[rows] if self.rules.reward_is_gain else values
-        unpaid = evaluation.status == Status.UNPAID
-        if unpaid.any():
-            gains[unpaid] = 0.0
-            outcome.terminated[rows[unpaid]], outcome.truncated[rows[unpaid]] = False, True
-        self.values[rows[~unpaid]] = values[~unpaid]
-        outcome.rewards[rows] = gains
-        outcome.rows, outcome.evaluation = rows, evaluation
-
-    def _evaluate(self, rows: IntArray, fidelity: IntArray | None) -> tuple[Evaluation, FloatArray]:
-        if fidelity is None:
-            epochs = np.full(len(rows), self.epochs, dtype=np.int64)
+        values, outcome.results = self._evaluate(rows, fidelity)
+        here = outcome.results.here
+        unpaid = self._unpaid_lanes(outcome.results)
+        if unpaid is not None:
+            outcome.terminated &= ~unpaid
+            outcome.truncated |= unpaid
+            here = here & ~unpaid
+        rewards = outcome.rewards.reshape(self.num_lanes, self._rewards)
+        new = values - self.values if self.rules.reward_is_gain else values
+        if len(rows) == self.num_lanes and unpaid is None:
+            rewards[:] = new
         else:
-            epochs = np.array(self.rules.fidelities, dtype=np.int64)[fidelity]
-        return self.task.evaluate(self.lanes.architectures[rows], epochs, self._training_seeds(rows))
+            np.copyto(rewards, new, where=here[:, None])
+        if self.rules.reward_is_gain:
+            np.copyto(self.values, values, where=here[:, None])
 
-    def _training_seeds(self, rows: IntArray) -> IntArray:
+    def _evaluate(self, rows: IntArray, fidelity: IntArray | None) -> tuple[FloatArray, Results]:
+        """Return the objective ``(N, k)`` of some lanes' architectures, and what was measured.
+
+        Other lanes' rows of the objective mean nothing.
+        """
+        everywhere = len(rows) == self.num_lanes
+        here = np.zeros(self.num_lanes, dtype=bool)
+        here[rows] = True
+        epochs: Any = self.epochs if fidelity is None else np.array(self.rules.fidelities, dtype=np.int64)[fidelity]
+        seeds = self._training_seeds(rows)
+        if self._lookup is not None and not self.task.decorated:
+            if isinstance(epochs, int) and isinstance(seeds, int) and 2 * len(rows) > self.num_lanes:
+                # Looking all lanes up is cheaper than picking most of them; unfinished ones read row 0.
+                codes = self.lanes.codes()
+                if not everywhere and not self.rules.starts_complete:
+                    codes[~here] = 0
+                found = self._lookup.gather(codes, epochs, seeds)
+            else:
+                found = np.zeros((self.num_lanes, self._rewards + len(self.metric_names)))
+                found[rows] = self._lookup.gather(self.lanes.codes(rows), epochs, seeds)
+            values = found[:, : self._rewards]
+            if not np.isnan(values[:, 0]).any():
+                return values, Results(here, found[:, self._rewards :], self._labels(rows, "ok", epochs, seeds))
+        epochs = np.broadcast_to(epochs, (len(rows),)).astype(np.int64)
+        seeds = np.broadcast_to(seeds, (len(rows),)).astype(np.int64)
+        evaluation, rewards = self.task.evaluate(np.ascontiguousarray(self.lanes.architectures[rows]), epochs, seeds)
+        values = np.zeros((self.num_lanes, self._rewards))
+        values[rows] = rewards.reshape(len(rows), self._rewards)
+        metrics = np.zeros((self.num_lanes, len(self.metric_names)))
+        columns = [evaluation[name] for name in self.task.visible_metrics]
+        metrics[rows] = np.column_stack([*columns, evaluation.cost_seconds])
+        return values, Results(here, metrics, self._labels(rows, _STATUS_NAMES[evaluation.status], epochs, seeds))
+
+    def _labels(self, rows: IntArray, status: Any, epochs: Any, seeds: Any) -> dict[str, Any]:
+        labels = {"status": status, "epochs": epochs, "training_seed": seeds}
+        for name, value in labels.items():
+            if np.ndim(value):
+                labels[name] = np.zeros(self.num_lanes, dtype=value.dtype)
+                labels[name][rows] = value
+        return labels
+
+    def _unpaid_lanes(self, results: Results) -> BoolArray | None:
+        """Return which lanes the budget did not cover, ``(N,)`` bool, or None where it covers all."""
+        if self.task.budget is None:
+            return None
+        unpaid = results.here & (results.labels["status"] == _STATUS_NAMES[Status.UNPAID])
+        return unpaid if unpaid.any() else None
+
+    # -- draws ----------------------------------------------------------------------------------------
+
+    def _training_seeds(self, rows: IntArray) -> IntArray | int:
+        if self.training_seed == "mean":
+            return MEAN_SEED
         if self.training_seed != "resample":
-            seed = MEAN_SEED if self.training_seed == "mean" else self.training_seed
-            return np.full(len(rows), seed, dtype=np.int64)
+            return int(self.training_seed)
         bits = hash_counters(self.seeds[rows], self.episodes[rows], self.lanes.steps[rows], _TRAINING)
         known = self.task.evaluator.seeds
         if known is None:
@@ -198,12 +330,15 @@ class SearchDynamics:
         todo, attempt = np.arange(len(rows)), 0
         while todo.size:
             lanes = rows[todo]
-            bits = hash_counters(self.seeds[lanes, None], self.episodes[lanes, None], attempt, choices[None], _START)
-            drawn[todo] = below(bits, space.cardinalities)
+            # Lane counters are hashed first, so that the choices share that work.
+            lane_bits = hash_counters(self.seeds[lanes], self.episodes[lanes], attempt, _START)
+            drawn[todo] = below(hash_counters(lane_bits.view(np.int64)[:, None], choices), space.cardinalities)
+            if not space.constrained:
+                break
             todo, attempt = todo[~space.valid(drawn[todo])], attempt + 1
         return drawn
 
-    def _nothing(self) -> Outcome:
-        shape = (self.num_lanes, *self._reward_shape)
-        flags = np.zeros((2, self.num_lanes), dtype=bool)
-        return Outcome(np.zeros(shape), flags[0], flags[1], np.empty(0, dtype=np.int64), None)
+    def _nothing(self, terminated: BoolArray | None = None) -> Outcome:
+        if terminated is None:
+            terminated = np.zeros(self.num_lanes, dtype=bool)
+        return Outcome(np.zeros(self._shape), terminated, np.zeros(self.num_lanes, dtype=bool))

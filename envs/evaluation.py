@@ -188,6 +188,18 @@ class Evaluator(Protocol):
 
 
 @runtime_checkable
+class TabularEvaluator(Evaluator, Protocol):
+    """An evaluator that only looks up, so that whole columns can be had at once."""
+
+    def column(self, metric: str, epochs: int, seed: int) -> FloatArray:
+        """Return a metric (or ``cost_seconds``) of every architecture, ``(space.size,)`` in index order.
+
+        NaN where the table has no such row.
+        """
+        ...
+
+
+@runtime_checkable
 class AsyncEvaluator(Evaluator, Protocol):
     """An evaluator that works while the caller goes on: live training."""
 

@@ -10,7 +10,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from .formulations import Formulation
-from .formulations.base import Lanes
+from .lanes import Lanes
 
 KINDS = ("flat", "structured", "masked")
 
@@ -37,7 +37,6 @@ class Observer:
         if kind not in KINDS:
             raise ValueError(f"observation={kind!r}: choose one of {', '.join(KINDS)}")
         self.kind, self.formulation = kind, formulation
-        self._offsets = formulation.space.offsets[:-1]
         self._width = int(formulation.space.offsets[-1])
 
     @property
@@ -57,22 +56,19 @@ class Observer:
 
     def observe(self, lanes: Lanes, masks: NDArray[np.int8]) -> Any:
         """Return the observations of N lanes, with the lane as leading axis of every array."""
-        if self.kind == "structured":
-            return {
-                "architecture": lanes.architectures + 1,
-                "position": lanes.positions.copy(),
-                "step": lanes.steps.copy(),
-            }
-        flat = self._flat(lanes)
-        return flat if self.kind == "flat" else {"observation": flat, "action_mask": masks.copy()}
+        if self.kind == "flat":
+            return lanes.flat.copy()
+        if self.kind == "masked":
+            return {"observation": lanes.flat.copy(), "action_mask": masks.copy()}
+        return {
+            "architecture": lanes.architectures + 1,
+            "position": lanes.positions.copy(),
+            "step": lanes.steps.copy(),
+        }
 
-    def _flat(self, lanes: Lanes) -> NDArray[np.float32]:
-        flat = np.zeros((len(lanes.steps), self._width + 2), dtype=np.float32)
-        rows, choices = np.nonzero(lanes.architectures >= 0)
-        flat[rows, self._offsets[choices] + lanes.architectures[rows, choices]] = 1.0
-        flat[:, -2] = lanes.positions / self.formulation.space.n
-        flat[:, -1] = lanes.steps / self.formulation.horizon
-        return flat
+    def observe_one(self, lanes: Lanes, masks: NDArray[np.int8]) -> Any:
+        """Return the observation of a single lane, without the leading axis."""
+        return lanes.flat[0].copy() if self.kind == "flat" else lane(self.observe(lanes, masks), 0)
 
 
 def lane(observation: Any, index: int) -> Any:

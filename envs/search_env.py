@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .budget import SearchBudget, budget_from_config
-from .dynamics import Outcome, SearchDynamics
-from .evaluation import Evaluation, Evaluator, IntArray, Status
+from .dynamics import SearchDynamics
+from .evaluation import Evaluator, IntArray
 from .formulations import Formulation
 from .history import SearchHistory
 from .objective import Objective
-from .observations import Observer, lane
+from .observations import Observer
 from .tasks import SearchTask, make_task
 
 
@@ -117,7 +117,8 @@ class SearchEnv(gymnasium.Env):
         self._observer = Observer(observation, self.formulation)
         self.action_space = self.formulation.action_space
         self.observation_space = self._observer.space
-        if self.task.objective.objective.vector:
+        self._vector_reward = self.task.objective.objective.vector
+        if self._vector_reward:
             self.reward_space = reward_space(self.task)
         self.render_mode = render_mode
 
@@ -146,18 +147,15 @@ class SearchEnv(gymnasium.Env):
         if seed is not None or first:
             self.dynamics.seed(lane_seeds(self.np_random_seed, 1))
         outcome = self.dynamics.begin(np.zeros(1, dtype=np.int64), (options or {}).get("architecture"))
-        return self._observe(outcome)
+        return self._observe({} if outcome.results is None else self.dynamics.measured_one(outcome.results))
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Take one action; returns observation, reward, terminated, truncated, info."""
-        outcome = self.dynamics.advance(np.asarray(action)[None])
-        observation, info = self._observe(outcome)
-        reward = outcome.rewards[0]
-        if self.task.objective.objective.vector:
+        reward, terminated, truncated, measured = self.dynamics.advance_one(action)
+        observation, info = self._observe(measured)
+        if self._vector_reward:
             reward = reward.astype(np.float32)
-        else:
-            reward = float(reward)
-        return observation, reward, bool(outcome.terminated[0]), bool(outcome.truncated[0]), info
+        return observation, reward, terminated, truncated, info
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Return which actions are allowed now, as sb3-contrib's MaskablePPO asks for it."""
@@ -185,28 +183,13 @@ class SearchEnv(gymnasium.Env):
         """Release the evaluator's workers and files, where it has any."""
         getattr(self.task.evaluator, "close", lambda: None)()
 
-    def _observe(self, outcome: Outcome) -> tuple[Any, dict[str, Any]]:
-        masks = self.formulation.action_mask(self.dynamics.lanes)
-        info: dict[str, Any] = {"action_mask": masks[0]}
-        if outcome.evaluation is not None:
-            info |= {name: column[0].item() for name, column in evaluation_info(self.task, outcome.evaluation).items()}
+    def _observe(self, measured: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        lanes = self.dynamics.lanes
+        masks = self.dynamics.rules.action_mask(lanes)
+        info = {"action_mask": masks[0], **measured}
         if self.task.budget is not None:
             info |= self.task.budget.info()
-        return lane(self._observer.observe(self.dynamics.lanes, masks), 0), info
-
-
-_STATUS_NAMES = np.array([status.name.lower() for status in Status])
-
-
-def evaluation_info(task: SearchTask, evaluation: Evaluation) -> dict[str, np.ndarray]:
-    """Return the columns of an evaluation that an agent may see, each ``(b,)``."""
-    return {
-        "status": _STATUS_NAMES[evaluation.status],
-        "epochs": evaluation.epochs,
-        "training_seed": evaluation.seed,
-        "cost_seconds": evaluation.cost_seconds,
-        **{name: evaluation[name] for name in task.visible_metrics},
-    }
+        return self._observer.observe_one(lanes, masks), info
 
 
 def lane_seeds(seed: int, lanes: int) -> IntArray:

@@ -12,13 +12,14 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
 from .budget import BudgetExhausted, SearchBudget, budget_from_config
-from .dynamics import BoolArray, Outcome, SearchDynamics
-from .evaluation import Evaluation, Evaluator, IntArray
+from .dynamics import Outcome, Results, SearchDynamics
+from .evaluation import Evaluator, IntArray
 from .formulations import Formulation
 from .history import SearchHistory
+from .lanes import BoolArray
 from .objective import Objective
 from .observations import Observer
-from .search_env import evaluation_info, lane_seeds, reward_space
+from .search_env import lane_seeds, reward_space
 from .tasks import SearchTask, make_task
 
 _MODES = {
@@ -100,6 +101,7 @@ class SearchVectorEnv(VectorEnv):
         if self.task.objective.objective.vector:
             self.reward_space = batch_space(reward_space(self.task), num_envs)
         self._done: BoolArray = np.ones(num_envs, dtype=bool)
+        self._everywhere: BoolArray = np.ones(num_envs, dtype=bool)
         self._seeded = False
 
     @property
@@ -166,10 +168,11 @@ class SearchVectorEnv(VectorEnv):
             lanes = np.flatnonzero(self._done).tolist()
             raise RuntimeError(f"lanes {lanes[:8]} are finished: reset them with options={{'reset_mask': ...}}")
         else:
-            # Only in same-step mode after the budget ended, or in next-step mode.
+            # Next-step mode, or same-step mode after the budget ended.
             started = self.dynamics.begin(np.flatnonzero(self._done))
-            outcome = self.dynamics.advance(actions, ~self._done)
-            _join(outcome, started)
+            outcome = started if self._done.all() else self.dynamics.advance(actions, ~self._done)
+            if outcome is not started and started.results is not None:
+                outcome.results = started.results if outcome.results is None else outcome.results.join(started.results)
         self._done = outcome.terminated | outcome.truncated
         observation, infos = self._observe(outcome)
         if self.autoreset_mode == AutoresetMode.SAME_STEP and self._done.any():
@@ -215,27 +218,19 @@ class SearchVectorEnv(VectorEnv):
 
     def _observe(self, outcome: Outcome) -> tuple[Any, dict[str, Any]]:
         masks = self.formulation.action_mask(self.dynamics.lanes)
-        everywhere = np.ones(self.num_envs, dtype=bool)
-        infos: dict[str, Any] = {"action_mask": masks, "_action_mask": everywhere}
-        if outcome.evaluation is not None:
-            here = np.zeros(self.num_envs, dtype=bool)
-            here[outcome.rows] = True
-            for name, column in evaluation_info(self.task, outcome.evaluation).items():
-                whole = np.zeros(self.num_envs, dtype=column.dtype)
-                whole[outcome.rows] = column
-                infos[name], infos[f"_{name}"] = whole, here
+        infos: dict[str, Any] = {"action_mask": masks, "_action_mask": self._everywhere}
+        if outcome.results is not None:
+            infos.update(self._evaluation_infos(outcome.results))
         if self.task.budget is not None:
             for name, value in self.task.budget.info().items():
-                infos[name], infos[f"_{name}"] = np.full(self.num_envs, value), everywhere
+                infos[name], infos[f"_{name}"] = np.full(self.num_envs, value), self._everywhere
         return self._observer.observe(self.dynamics.lanes, masks), infos
 
-
-def _join(outcome: Outcome, started: Outcome) -> None:
-    """Add the evaluations of lanes that started to those of lanes that stepped."""
-    if started.evaluation is None:
-        return
-    if outcome.evaluation is None:
-        outcome.rows, outcome.evaluation = started.rows, started.evaluation
-        return
-    outcome.rows = np.concatenate([outcome.rows, started.rows])
-    outcome.evaluation = Evaluation.concatenate([outcome.evaluation, started.evaluation])
+    def _evaluation_infos(self, results: Results) -> dict[str, Any]:
+        """Return the results as columns over all lanes, and the mask of the lanes that they speak of."""
+        infos: dict[str, Any] = {}
+        for i, name in enumerate(self.dynamics.metric_names):
+            infos[name], infos[f"_{name}"] = results.metrics[:, i], results.here
+        for name, value in results.labels.items():
+            infos[name], infos[f"_{name}"] = np.broadcast_to(value, (self.num_envs,)), results.here
+        return infos

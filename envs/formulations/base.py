@@ -4,48 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
 from ..evaluation import IntArray
+from ..lanes import BoolArray, Lanes
 from ..spaces import SearchSpace
-
-BoolArray = NDArray[np.bool_]
-
-
-@dataclass
-class Lanes:
-    """State of N episodes side by side: the whole state of the decision process, as arrays.
-
-    Attributes:
-        architectures: ``(N, n)`` option index of each choice, −1 where it is not decided.
-        positions: ``(N,)`` number of decided choices.
-        steps: ``(N,)`` steps taken in this episode, masked actions included.
-    """
-
-    architectures: IntArray  # (N, n)
-    positions: IntArray  # (N,)
-    steps: IntArray  # (N,)
-
-    @classmethod
-    def empty(cls, lanes: int, n: int) -> Lanes:
-        """Return the state of N lanes in which nothing is decided."""
-        return cls(np.full((lanes, n), -1, dtype=np.int64), np.zeros(lanes, np.int64), np.zeros(lanes, np.int64))
-
-    def take(self, rows: IntArray) -> Lanes:
-        """Return a copy of some lanes."""
-        return Lanes(self.architectures[rows], self.positions[rows], self.steps[rows])
-
-    def put(self, rows: IntArray, other: Lanes) -> None:
-        """Write a state of ``len(rows)`` lanes into those lanes."""
-        self.architectures[rows], self.positions[rows], self.steps[rows] = (
-            other.architectures,
-            other.positions,
-            other.steps,
-        )
 
 
 @dataclass
@@ -53,20 +20,23 @@ class Transition:
     """What a step of the rules decides, before anything is evaluated.
 
     Attributes:
-        valid: ``(N,)`` bool, the action was allowed and the state has changed (or the episode stops).
-        evaluate: ``(N,)`` bool, the architecture is to be evaluated now.
+        invalid: ``(k,)`` lanes whose action was masked.
+        evaluate: ``(e,)`` lanes whose architecture is to be evaluated now.
         terminated: ``(N,)`` bool, the episode ends here by its rules.
-        fidelity: ``(N,)`` index into the evaluator's fidelities where the action chose one, else None.
+        fidelity: ``(e,)`` index into the fidelities where the action chose one, else None.
     """
 
-    valid: BoolArray
-    evaluate: BoolArray
+    invalid: IntArray
+    evaluate: IntArray
     terminated: BoolArray
     fidelity: IntArray | None = None
 
 
 class Formulation(ABC):
     """Rules that turn actions into architectures. Holds no state: lanes are passed in.
+
+    Every rule is written twice, for N lanes at once (`apply`) and for one (`apply_one`), because numpy's
+    overhead on arrays of one element is larger than the rule; the conformance tests hold them equal.
 
     Attributes:
         name: its name in ids and arguments.
@@ -84,11 +54,17 @@ class Formulation(ABC):
 
     def __init__(self, space: SearchSpace, fidelities: tuple[int, ...] = ()) -> None:
         self.space, self.fidelities = space, fidelities
+        self._constrained = space.constrained
+        self.nowhere: IntArray = np.empty(0, dtype=np.int64)
 
     @property
     def horizon(self) -> int:
         """Steps after which an episode is truncated, masked actions included: 2n."""
         return 2 * self.space.n
+
+    def lanes(self, num_lanes: int) -> Lanes:
+        """Return the state of N lanes in which nothing is decided."""
+        return Lanes(self.space, num_lanes, self.horizon)
 
     @property
     @abstractmethod
@@ -101,12 +77,19 @@ class Formulation(ABC):
         """Length of one lane's action mask."""
 
     @abstractmethod
-    def apply(self, lanes: Lanes, actions: IntArray) -> Transition:
-        """Apply ``(N,)`` or ``(N, …)`` actions to the lanes, in place; masked actions change nothing."""
+    def apply(self, lanes: Lanes, actions: IntArray, active: BoolArray | None) -> Transition:
+        """Apply ``(N,)`` or ``(N, …)`` actions to the active lanes (all where None), in place.
+
+        A masked action changes nothing but the step count.
+        """
+
+    @abstractmethod
+    def apply_one(self, lanes: Lanes, action: Any) -> tuple[bool, bool, bool, int | None]:
+        """Apply one action to a state of one lane: (valid, evaluate, terminated, fidelity index)."""
 
     @abstractmethod
     def action_mask(self, lanes: Lanes) -> NDArray[np.int8]:
-        """Return ``(N, mask_size)`` int8, 1 where an action is allowed.
+        """Return ``(N, mask_size)`` int8, 1 where an action is allowed; it may be a read-only view.
 
         For a `MultiDiscrete` action space it is the masks of all components, one after the other.
         """

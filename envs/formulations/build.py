@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
 from ..evaluation import IntArray
-from .base import Formulation, Lanes, Transition
+from ..lanes import BoolArray, Lanes
+from .base import Formulation, Transition
 
 
 class Build(Formulation):
@@ -19,35 +22,81 @@ class Build(Formulation):
 
     name = "build"
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        space = self.space
+        self._cardinalities: list[int] = space.cardinalities.tolist()
+        self._offsets: list[int] = space.offsets.tolist()
+        # Masks by position where they depend on nothing else; the row after the last is all zeros.
+        self._masks = np.zeros((space.n + 1, self.mask_size), dtype=np.int8)
+        self._masks[:-1] = np.arange(self.mask_size) < space.cardinalities[:, None]
+        self._masks.flags.writeable = False
+
     @property
     def action_space(self) -> gymnasium.spaces.Discrete:
         """``Discrete`` of the largest number of options of a choice."""
-        return gymnasium.spaces.Discrete(int(self.space.cardinalities.max()))
+        return gymnasium.spaces.Discrete(self.mask_size)
 
     @property
     def mask_size(self) -> int:
         """Largest number of options of a choice."""
         return int(self.space.cardinalities.max())
 
-    def apply(self, lanes: Lanes, actions: IntArray) -> Transition:
+    def apply(self, lanes: Lanes, actions: IntArray, active: BoolArray | None) -> Transition:
         """Write each lane's action into its next choice."""
-        rows = np.arange(len(actions))
-        lanes.steps += 1
-        unfinished = lanes.positions < self.space.n
-        positions = np.minimum(lanes.positions, self.space.n - 1)
-        if self.space.constrained:
-            in_range = (actions >= 0) & (actions < self.mask_size)
-            options = self.space.option_mask(lanes.architectures, positions)
-            valid = unfinished & in_range & options[rows, np.where(in_range, actions, 0)]
-        else:
-            valid = unfinished & (actions >= 0) & (actions < self.space.cardinalities[positions])
-        lanes.architectures[rows[valid], positions[valid]] = actions[valid]
-        lanes.positions += valid
-        done = valid & (lanes.positions == self.space.n)
-        return Transition(valid, done, done)
+        n = self.space.n
+        lanes.tick(active)
+        if lanes.uniform and not self._constrained and lanes.positions[0] < n:
+            # All lanes decide the same choice: the path of lanes in lockstep.
+            cardinality = self._cardinalities[lanes.positions[0]]
+            if actions.min() >= 0 and actions.max() < cardinality:
+                lanes.decide_all(actions)
+                done = lanes.positions[0] == n
+                ends = np.full(len(lanes), done)
+                return Transition(self.nowhere, lanes.everywhere if done else self.nowhere, ends)
+        valid = self._valid(lanes, actions)
+        acting = valid if active is None else valid & active
+        rows = np.flatnonzero(acting)
+        lanes.decide(rows, actions[rows])
+        terminated = acting & (lanes.positions == n)
+        invalid = np.flatnonzero(~valid if active is None else active & ~valid)
+        return Transition(invalid, np.flatnonzero(terminated), terminated)
+
+    def _valid(self, lanes: Lanes, actions: IntArray) -> BoolArray:
+        n = self.space.n
+        unfinished = lanes.positions < n
+        positions = np.minimum(lanes.positions, n - 1)
+        if not self._constrained:
+            return unfinished & (actions >= 0) & (actions < self.space.cardinalities[positions])
+        in_range = (actions >= 0) & (actions < self.mask_size)
+        options = self.space.option_mask(lanes.architectures, positions)
+        return unfinished & in_range & options[np.arange(len(lanes)), np.where(in_range, actions, 0)]
+
+    def apply_one(self, lanes: Lanes, action: Any) -> tuple[bool, bool, bool, int | None]:
+        """Write the action into the next choice."""
+        action, position, n = int(action), int(lanes.positions[0]), lanes.n
+        step, flat = int(lanes.steps[0]) + 1, lanes.flat[0]
+        lanes.steps[0] = step
+        flat[-1] = step / lanes.horizon
+        if position == n or not 0 <= action < self._cardinalities[position]:
+            return False, False, False, None
+        if self._constrained and not self.space.option_mask(lanes.architectures, lanes.positions)[0, action]:
+            return False, False, False, None
+        lanes.architectures[0, position] = action
+        flat[self._offsets[position] + action] = 1.0
+        position += 1
+        flat[-2] = position / n
+        lanes.positions[0] = position
+        done = position == n
+        return True, done, done, None
 
     def action_mask(self, lanes: Lanes) -> NDArray[np.int8]:
         """Return the options of each lane's next choice; all zeros once the architecture is complete."""
+        if not self._constrained:
+            if lanes.uniform:
+                row = self._masks[lanes.positions[0]]
+                return row[None] if len(lanes) == 1 else np.broadcast_to(row, (len(lanes), len(row)))
+            return self._masks[lanes.positions]
         positions = np.minimum(lanes.positions, self.space.n - 1)
         mask = self.space.option_mask(lanes.architectures, positions).astype(np.int8)
         mask[lanes.positions == self.space.n] = 0

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
 from ..evaluation import IntArray
-from .base import Formulation, Lanes, Transition
+from ..lanes import BoolArray, Lanes
+from .base import Formulation, Transition
 
 
 class Edit(Formulation):
@@ -22,11 +25,13 @@ class Edit(Formulation):
     starts_complete = True
     reward_is_gain = True
 
-    def __init__(self, *args, **kwargs) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         cardinalities = self.space.cardinalities
-        self._choice = np.repeat(np.arange(self.space.n), cardinalities)  # (A − 1,)
-        self._option = np.concatenate([np.arange(c) for c in cardinalities])  # (A − 1,)
+        self._actions = self.mask_size
+        # Choice and option of each action; stopping stands as option −1 of choice 0, which changes nothing.
+        self._choice: IntArray = np.append(np.repeat(np.arange(self.space.n), cardinalities), 0)  # (A,)
+        self._option: IntArray = np.append(np.concatenate([np.arange(c) for c in cardinalities]), -1)  # (A,)
 
     @property
     def action_space(self) -> gymnasium.spaces.Discrete:
@@ -38,29 +43,62 @@ class Edit(Formulation):
         """Number of options of all choices, plus one to stop."""
         return int(self.space.cardinalities.sum()) + 1
 
-    def apply(self, lanes: Lanes, actions: IntArray) -> Transition:
+    def apply(self, lanes: Lanes, actions: IntArray, active: BoolArray | None) -> Transition:
         """Change one choice of each lane, or stop it."""
-        lanes.steps += 1
-        stop = actions == self.mask_size - 1
-        edits = np.flatnonzero((actions >= 0) & (actions < self.mask_size - 1))
-        choice, option = self._choice[actions[edits]], self._option[actions[edits]]
-        old = lanes.architectures[edits, choice]
-        change = option != old
-        edits, choice, option, old = edits[change], choice[change], option[change], old[change]
-        lanes.architectures[edits, choice] = option
-        if self.space.constrained and edits.size:
-            good = self.space.valid(lanes.architectures[edits])
-            lanes.architectures[edits[~good], choice[~good]] = old[~good]
-            edits = edits[good]
-        changed = np.zeros(len(actions), dtype=bool)
-        changed[edits] = True
-        return Transition(changed | stop, changed, stop)
+        lanes.tick(active)
+        known = (actions >= 0) & (actions < self._actions)
+        if not known.all():
+            actions = np.where(known, actions, 0)
+        choices, options = self._choice[actions], self._option[actions]
+        old = lanes.options(choices)
+        stop = options < 0
+        changed = (options != old) & ~stop & known
+        if active is not None:
+            changed &= active
+            stop &= active
+        if self._constrained:
+            rows = np.flatnonzero(changed)
+            candidates = lanes.architectures[rows]
+            candidates[np.arange(len(rows)), choices[rows]] = options[rows]
+            changed[rows] = self.space.valid(candidates)
+        # A lane that changes nothing writes what it has: one pass over all is faster than picking some.
+        lanes.change_all(choices, old, np.where(changed, options, old))
+        invalid = ~(changed | stop)
+        if active is not None:
+            invalid &= active
+        return Transition(np.flatnonzero(invalid), np.flatnonzero(changed), stop)
+
+    def apply_one(self, lanes: Lanes, action: Any) -> tuple[bool, bool, bool, int | None]:
+        """Change one choice, or stop."""
+        action = int(action)
+        lanes.steps[0] += 1
+        lanes.flat[0, -1] = lanes.steps[0] / lanes.horizon
+        if action == self._actions - 1:
+            return True, False, True, None
+        if not 0 <= action < self._actions:
+            return False, False, False, None
+        choice, option = int(self._choice[action]), int(self._option[action])
+        old = int(lanes.architectures[0, choice])
+        if option == old:
+            return False, False, False, None
+        if self._constrained:
+            candidate = lanes.architectures.copy()
+            candidate[0, choice] = option
+            if not self.space.valid(candidate)[0]:
+                return False, False, False, None
+        lanes.architectures[0, choice] = option
+        flat, start = lanes.flat[0], int(lanes.offsets[choice])
+        flat[start + old] = 0.0
+        flat[start + option] = 1.0
+        return True, True, False, None
 
     def action_mask(self, lanes: Lanes) -> NDArray[np.int8]:
         """Return 1 for every change of one choice that leads to a valid architecture, and for stopping."""
-        mask = np.ones((len(lanes.architectures), self.mask_size), dtype=np.int8)
-        mask[:, :-1] = lanes.architectures[:, self._choice] != self._option
-        if self.space.constrained:
+        # What the architecture has is what may not be chosen: the one-hot observation, inverted. The whole
+        # array is compared, contiguous, and the two columns behind the one-hot part are written over.
+        mask = np.equal(lanes.flat, 0.0).view(np.int8)[:, : self._actions]
+        mask[:, -1] = 1
+        if self._constrained:
             rows, columns = np.nonzero(mask[:, :-1])
             candidates = lanes.architectures[rows]
             candidates[np.arange(len(rows)), self._choice[columns]] = self._option[columns]

@@ -3,10 +3,13 @@
 from .base import Choice, SearchSpace
 from .chain import ChainSpace
 from .cost import Cost, layer_costs, network_cost
+from .mobile import MobileSpace
+from .nasbench101 import NASBench101Space
 from .nasbench201 import NASBench201Space
 from .nasbench_macro import NASBenchMacroSpace
 from .network import Layer, Network, NetworkBuilder
 from .registry import SPACES, space_from_config, space_to_config
+from .vit import VisionTransformerSpace
 
 __all__ = [
     "SPACES",
@@ -14,11 +17,14 @@ __all__ = [
     "Choice",
     "Cost",
     "Layer",
+    "MobileSpace",
+    "NASBench101Space",
     "NASBench201Space",
     "NASBenchMacroSpace",
     "Network",
     "NetworkBuilder",
     "SearchSpace",
+    "VisionTransformerSpace",
     "layer_costs",
     "network_cost",
     "space_from_config",

@@ -382,7 +382,15 @@ class SearchSpace(ABC):
         except ModuleNotFoundError as error:
             raise ModuleNotFoundError("to_configspace needs ConfigSpace: pip install 'pynascent[spaces]'") from error
         exported = ConfigurationSpace(name=self.name, seed=seed)
-        exported.add([CategoricalHyperparameter(c.name, list(c.options)) for c in self.choices])
+        # ConfigSpace checks its default configuration against the clauses, so it must be a valid one.
+        row = self.sample(np.random.default_rng(0))[0] if self.constrained else np.zeros(self.n, dtype=np.int64)
+        defaults = [c.options[i] for c, i in zip(self.choices, row, strict=True)]
+        exported.add(
+            [
+                CategoricalHyperparameter(c.name, list(c.options), default_value=default)
+                for c, default in zip(self.choices, defaults, strict=True)
+            ]
+        )
         for together in self.forbidden():
             clauses = [ForbiddenEqualsClause(exported[name], option) for name, option in together.items()]
             exported.add(clauses[0] if len(clauses) == 1 else ForbiddenAndConjunction(*clauses))

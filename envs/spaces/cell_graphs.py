@@ -28,20 +28,22 @@ def connected(edges: BoolArray, vertices: int) -> BoolArray:
 
 def _reached(edges: BoolArray, vertices: int) -> BoolArray:
     """Say which vertices a path from the input reaches, ``(b, v)``."""
-    reached = np.zeros((len(edges), vertices), dtype=bool)
-    reached[:, 0] = True
+    columns = np.ascontiguousarray(edges.T)  # whole columns at a time are what is combined
+    reached = np.zeros((vertices, len(edges)), dtype=bool)
+    reached[0] = True
     for column, (i, j) in enumerate(edge_list(vertices)):  # j ascending: all that i can get is there
-        reached[:, j] |= reached[:, i] & edges[:, column]
-    return reached
+        reached[j] |= reached[i] & columns[column]
+    return reached.T
 
 
 def _useful(edges: BoolArray, vertices: int) -> BoolArray:
     """Say from which vertices a path leads to the output, ``(b, v)``."""
-    useful = np.zeros((len(edges), vertices), dtype=bool)
-    useful[:, -1] = True
+    columns = np.ascontiguousarray(edges.T)
+    useful = np.zeros((vertices, len(edges)), dtype=bool)
+    useful[-1] = True
     for column, (i, j) in reversed(list(enumerate(edge_list(vertices)))):
-        useful[:, i] |= useful[:, j] & edges[:, column]
-    return useful
+        useful[i] |= useful[j] & columns[column]
+    return useful.T
 
 
 def live_vertices(matrix: IntArray) -> list[int]:
@@ -61,12 +63,13 @@ def missing_edges(state: IntArray, vertices: int) -> IntArray:
     Returns:
         Counts, larger than the number of edges where no path is possible.
     """
-    price = np.choose(state + 1, [1, state.shape[1] + 1, 0])  # undecided, none, edge
-    needed = np.full((len(state), vertices), vertices * price.max(initial=1), dtype=np.int64)
-    needed[:, 0] = 0
+    far = state.shape[1] + 1
+    price = np.array([1, far, 0], dtype=np.int16)[np.ascontiguousarray(state.T) + 1]  # undecided, none, edge
+    needed = np.full((vertices, len(state)), far * vertices, dtype=np.int16)
+    needed[0] = 0
     for column, (i, j) in enumerate(edge_list(vertices)):
-        np.minimum(needed[:, j], needed[:, i] + price[:, column], out=needed[:, j])
-    return needed[:, -1]
+        np.minimum(needed[j], needed[i] + price[column], out=needed[j])
+    return needed[-1].astype(np.int64)
 
 
 @cache

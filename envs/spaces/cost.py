@@ -1,7 +1,8 @@
 """Analytic cost of a network: parameters and floating-point operations, layer by layer.
 
 ``flops`` is 2 × the multiply-accumulates of convolution and dense layers in the forward pass of one
-example: the convention of the field (NAS-Bench-201 counts the same in MACs). Everything else is
+example: the convention of the field (NAS-Bench-201 counts the same in MACs). The two matrix products of
+attention, queries by keys and weights by values, count as dense. Everything else is
 ``elementwise_flops``, counted as TensorFlow's profiler counts the inference graph that Keras traces, so
 that ``flops + elementwise_flops`` is the profiler's total:
 
@@ -10,7 +11,10 @@ batch normalisation   per channel 6 (add ε, reciprocal square root counted 2, s
                       subtraction) and per value 2 (multiply, add)
 max and mean pool     window size × output values; global mean: input values
 bias, addition        output values (n − 1 additions for n inputs)
-ReLU, reshape, concat 0: the profiler has no figure for them
+layer normalisation   per value 9 (mean, squared difference 2, mean, scale and offset 5), per position 4
+attention             per query value 1 (scale), per weight 5 (softmax)
+activation            per value, `ACTIVATION_FLOPS`: GELU 4, SiLU 2, hard swish 3, …; ReLU 0
+reshape, concat, …    0: the profiler has no figure for them
 ====================  ==============================================================================
 """
 
@@ -82,9 +86,50 @@ def _add(layer: Layer, inputs: list[Shape]) -> Cost:
     return Cost(elementwise_flops=(len(inputs) - 1) * prod(layer.shape))
 
 
+def _activation(layer: Layer, inputs: list[Shape]) -> Cost:
+    function = layer["function"]
+    if function not in ACTIVATION_FLOPS:
+        raise KeyError(f"no cost is known for the activation {function!r}: known are {sorted(ACTIVATION_FLOPS)}")
+    return Cost(elementwise_flops=ACTIVATION_FLOPS[function] * prod(layer.shape))
+
+
+def _layer_norm(layer: Layer, inputs: list[Shape]) -> Cost:
+    features = layer.shape[-1]
+    return Cost(2 * features, 0, 9 * prod(layer.shape) + 4 * prod(layer.shape[:-1]), 2 * features)
+
+
+def _position(layer: Layer, inputs: list[Shape]) -> Cost:
+    values = prod(layer.shape)
+    return Cost(values, 0, values, values)
+
+
+def _attention(layer: Layer, inputs: list[Shape]) -> Cost:
+    tokens, features = layer.shape
+    products = 2 * (2 * tokens * tokens * features)  # queries by keys, weights by values
+    return Cost(flops=products, elementwise_flops=tokens * features + 5 * layer["heads"] * tokens * tokens)
+
+
 def _free(layer: Layer, inputs: list[Shape]) -> Cost:
     return Cost()
 
+
+ACTIVATION_FLOPS = {
+    "linear": 0,
+    "relu": 0,
+    "relu6": 0,
+    "leaky_relu": 0,
+    "elu": 0,
+    "selu": 0,
+    "sigmoid": 0,
+    "tanh": 0,
+    "mish": 1,
+    "silu": 2,
+    "hard_sigmoid": 2,
+    "hard_swish": 3,
+    "gelu": 4,
+    "softmax": 5,
+}
+"""Profiled operations per value of each activation, as Keras 3 writes it (sigmoid, tanh, … have no figure)."""
 
 LAYER_COSTS: dict[str, Callable[[Layer, list[Shape]], Cost]] = {
     "input": _free,
@@ -96,7 +141,10 @@ LAYER_COSTS: dict[str, Callable[[Layer, list[Shape]], Cost]] = {
     "avg_pool": _pool,
     "global_avg_pool": _global_avg_pool,
     "add": _add,
-    "activation": _free,
+    "activation": _activation,
+    "layer_norm": _layer_norm,
+    "position": _position,
+    "attention": _attention,
     "concat": _free,
     "reshape": _free,
     "truncate": _free,

@@ -90,11 +90,11 @@ class NASBench101Space(SearchSpace):
         mask = super().option_mask(rows, positions)
         asked = np.flatnonzero(positions < len(self._edges))  # operations are free
         if asked.size:
-            place = np.arange(len(self._edges))
-            decided = place < positions[asked, None]
-            edges = rows[asked, : len(self._edges)]
+            state = rows[asked, : len(self._edges)].astype(np.int8)
+            here = positions[asked]
+            state[np.arange(len(self._edges)) >= here[:, None]] = -1
             for option in (0, 1):
-                state = np.where(decided, edges, np.where(place == positions[asked, None], option, -1))
+                state[np.arange(asked.size), here] = option
                 used = (state == 1).sum(axis=1) + missing_edges(state, self.vertices)
                 mask[asked, option] = used <= self.max_edges
         return mask
@@ -176,7 +176,7 @@ class NASBench101Space(SearchSpace):
         """
         parts = text.split()
         found = [re.fullmatch(r"([\w-]+)\(((?:\d+(?:,\d+)*)?)\)", part) for part in parts]
-        if not parts or not all(found) or not text.strip().startswith(("output(", *OPERATIONS)):
+        if not parts or not all(found):
             raise ValueError(f"{text!r} is not of the form operation(inputs) … output(inputs)")
         labels = ["input", *(match[1] for match in found if match)]
         matrix = np.zeros((len(labels), len(labels)), dtype=np.int64)

@@ -231,6 +231,28 @@ class NetworkBuilder:
             raise ValueError(f"reshape of {self.shape(x)} to {shape}: the number of values differs")
         return self.add_layer("reshape", (x,), tuple(shape))
 
+    # -- sequences ------------------------------------------------------------------------------------
+
+    def layer_norm(self, x: int) -> int:
+        """Layer normalisation over the last axis, with scale and offset."""
+        return self.add_layer("layer_norm", (x,), self.shape(x))
+
+    def position(self, x: int) -> int:
+        """Add a learned embedding of each position to a sequence ``(tokens, features)``."""
+        return self.add_layer("position", (x,), self.shape(x), "position")
+
+    def attention(self, query: int, key: int, value: int, heads: int) -> int:
+        """Scaled dot-product attention of ``heads`` heads over sequences; it has no weights of its own.
+
+        Features are split evenly among the heads; project before and after with `dense`.
+        """
+        self._same_shape("attention", (query, key, value))
+        if self.shape(query)[-1] % heads:
+            raise ValueError(f"attention of shape {self.shape(query)}: {heads} heads do not divide its features")
+        return self.add_layer(
+            "attention", (query, key, value), self.shape(query), f"attention, {heads} heads", heads=heads
+        )
+
     # -- blocks of several layers ---------------------------------------------------------------------
 
     def inverted_bottleneck(

@@ -8,13 +8,19 @@ from typing import Any
 
 from .base import SearchSpace
 from .chain import ChainSpace
+from .mobile import MobileSpace
+from .nasbench101 import NASBench101Space
 from .nasbench201 import NASBench201Space
 from .nasbench_macro import NASBenchMacroSpace
+from .vit import VisionTransformerSpace
 
 SPACES: dict[str, type[SearchSpace]] = {
     "chain": ChainSpace,
+    "mobile": MobileSpace,
+    "nasbench101": NASBench101Space,
     "nasbench201": NASBench201Space,
     "nasbench_macro": NASBenchMacroSpace,
+    "vit": VisionTransformerSpace,
 }
 """The suite's own spaces by name. A user's class needs no entry: its name is ``"module:Class"``."""
 

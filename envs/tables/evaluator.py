@@ -1,0 +1,272 @@
+"""An evaluator that answers from a table of finished trainings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..evaluation import Evaluation, FloatArray, IntArray, Metric
+from ..spaces import SearchSpace, space_from_config
+from .categorical import space_of_header
+from .errors import TableError
+from .format import Table
+from .gather import MEAN_SEED, ColumnReader, LazyColumns
+from .lookup import RowLookup, decoded_architectures
+from .store import open_table
+
+
+class TableEvaluator:
+    """Looks architectures up in a table: an `Evaluator` whose answers cost microseconds.
+
+    **Fidelities** are the epochs of the table's search metric (``validation_accuracy``, as a rule). A metric
+    that is not known at one of them is NaN there, which an objective turns into its infeasible reward; so is a
+    property that an architecture does not have (the latency on a device that cannot run it).
+
+    **Seeds** name trainings: ``seeds`` = (0, …, k − 1), k the most that any architecture has of the search
+    metric. Where an architecture has only j < k trainings of a metric at a fidelity, seed s means training
+    s mod j. `MEAN_SEED` (−1) asks for the mean over the trainings that it has.
+
+    **Costs** are the seconds that the training took, as the table has them.
+
+    Isomorphic architectures have results of their own, and each gets its own, unless the table says that its
+    rows stand for canonical forms.
+
+    It pickles and copies by its arguments, and refuses to reopen a table whose contents have changed.
+
+    Args:
+        table: a table's name, a path, or an open `Table`.
+        space: the search space, if the table's own description of it is not to be used: an object, or plain
+            JSON. A table of a space of your own Python class needs it, since no file may name code to run.
+        fidelities: epochs to offer, ascending, some of the table's; None for all.
+        metrics: metrics to offer; None for all.
+
+    Raises:
+        MissingTableError: there is no such table; the message names the command that gets it.
+        TableError: the table or an argument does not fit; the message says what would.
+
+    Attributes:
+        space: the search space.
+        fidelities: epochs that can be asked for.
+        metrics: the columns of an evaluation, by name.
+        seeds: the trainings that exist.
+        search_metric: the metric that a search maximises.
+        table: the open table.
+    """
+
+    def __init__(
+        self,
+        table: str | Path | Table,
+        space: SearchSpace | Mapping[str, Any] | None = None,
+        fidelities: Sequence[int] | None = None,
+        metrics: Sequence[str] | None = None,
+        _sha256: str | None = None,
+    ) -> None:
+        self._arguments = (table, space, fidelities, metrics)
+        self.table = table if isinstance(table, Table) else open_table(table)
+        header = self.table.header
+        if _sha256 not in (None, header.sha256):
+            raise TableError(f"the table {self.table.path} is not the one it was: its contents have changed")
+        self.space = _space(self.table, space)
+        self.search_metric = header.search_metric
+        self.fidelities: tuple[int, ...] = _fidelities(self.table, fidelities)
+        names = list(header.columns) if metrics is None else list(dict.fromkeys(metrics))
+        self._readers = {name: ColumnReader(self.table, name, self.fidelities) for name in names}
+        self.metrics: Mapping[str, Metric] = {name: header.columns[name].metric for name in names}
+        self.seeds: tuple[int, ...] = tuple(range(header.columns[header.search_metric].seeds))
+        self._most = len(self.seeds) - 1
+        self._cost = None
+        if header.cost_metric is not None:
+            self._cost = ColumnReader(self.table, header.cost_metric, self.fidelities)
+        self._nominal = np.array(self.fidelities) * header.nominal_seconds  # (fidelities,)
+        self._number = {epochs: i for i, epochs in enumerate(self.fidelities)}
+        self._lookup = RowLookup(self.table, self.space)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle and copy by the arguments, and the checksum of what they led to."""
+        return TableEvaluator, (*self._arguments, self.table.header.sha256)
+
+    def __repr__(self) -> str:
+        """Show the table and what is offered."""
+        return f"TableEvaluator({self.table.header.name!r}, fidelities={self.fidelities})"
+
+    def close(self) -> None:
+        """Forget the mapping of the file; it is made again when it is next needed."""
+        self.table.close()
+        for reader in (*self._readers.values(), *([self._cost] if self._cost else [])):
+            reader.forget()
+
+    # -- the evaluator protocol -----------------------------------------------------------------------
+
+    def evaluate(self, architectures: IntArray, epochs: IntArray, seeds: IntArray) -> Evaluation:
+        """Look up ``(b, n)`` architectures after ``(b,)`` epochs of training number ``(b,)``.
+
+        Metrics are looked up one by one when they are first read.
+
+        Raises:
+            TableError: an architecture is not in the table, or an epoch or seed is not; it is named.
+            ValueError: a row is no architecture of the space.
+        """
+        epochs, seeds = np.array(epochs, dtype=np.int64), np.array(seeds, dtype=np.int64)
+        b = len(architectures)
+        if epochs.shape != (b,) or seeds.shape != (b,):
+            raise TableError(f"{b} architectures with epochs {epochs.shape} and seeds {seeds.shape}: each needs ({b},)")
+        if b == 1 and type(architectures) is np.ndarray and architectures.dtype == np.int64:
+            return self._evaluate_one(architectures, epochs, seeds)
+        rows = self._rows(architectures)
+        fidelity, seed = self._fidelity_numbers(epochs), self._seed_numbers(seeds)
+        if self._cost is not None:
+            cost = self._cost.gather(rows, fidelity, seed)
+        elif isinstance(fidelity, int):
+            cost = np.full(b, self._nominal[fidelity])
+        else:
+            cost = self._nominal.take(fidelity)
+        return Evaluation(
+            np.zeros(b, dtype=np.int8), epochs, seeds, LazyColumns(self._readers, rows, fidelity, seed), cost
+        )
+
+    def _evaluate_one(self, architectures: IntArray, epochs: IntArray, seeds: IntArray) -> Evaluation:
+        """Do the same for a single row, without array arithmetic: scalar environments live on this."""
+        if architectures.shape != (1, self.space.n):
+            self.space.check(architectures)
+        row = self._lookup.find_one(architectures[0])
+        if row < 0:
+            self._rows(architectures)
+        seed = seeds.item()
+        fidelity = self._number.get(epochs.item())
+        if fidelity is None or not MEAN_SEED <= seed <= self._most:
+            fidelity, seed = self._fidelity_numbers(epochs), self._seed_numbers(seeds)
+        cost = self._nominal.item(fidelity) if self._cost is None else self._cost.one(row, fidelity, seed)  # type: ignore[arg-type]
+        return Evaluation(
+            np.zeros(1, dtype=np.int8),
+            epochs,
+            seeds,
+            LazyColumns(self._readers, row, fidelity, seed),  # type: ignore[arg-type]
+            np.array([cost]),
+        )
+
+    def _rows(self, architectures: ArrayLike) -> IntArray:
+        rows = self._lookup.find(architectures)
+        if len(rows) and rows.min() < 0:
+            bad = np.atleast_2d(np.asarray(architectures))[rows < 0]
+            self.space.check(bad)
+            raise TableError(
+                f"the table {self.table.header.name!r} has no row for {self.space.to_string(bad[0])}: it covers "
+                f"{self.table.header.rows} architectures of the space; ask covers(architectures) before"
+            )
+        return rows
+
+    def _fidelity_numbers(self, epochs: IntArray) -> int | IntArray:
+        """Return the place among ``fidelities`` of each row's epochs: one number where all are the same."""
+        first = epochs.item(0) if len(epochs) else self.fidelities[-1]
+        if (epochs == first).all():
+            number = self._number.get(first)
+            if number is not None:
+                return number
+        places = np.searchsorted(self.fidelities, epochs)
+        places[places == len(self.fidelities)] = 0
+        wrong = np.asarray(self.fidelities)[places] != epochs
+        if wrong.any():
+            raise TableError(
+                f"epochs={epochs[wrong][0]}: the table {self.table.header.name!r} has "
+                f"{', '.join(map(str, self.fidelities))}"
+            )
+        return places
+
+    def _seed_numbers(self, seeds: IntArray) -> int | IntArray:
+        """Return each row's seed: one number where all are the same."""
+        if not len(seeds):
+            return seeds
+        low, high = seeds.min().item(), seeds.max().item()
+        if low < MEAN_SEED or high > self._most:
+            wrong = low if low < MEAN_SEED else high
+            raise TableError(
+                f"seed={wrong}: the table {self.table.header.name!r} has the trainings 0 to {self._most}, and "
+                f"{MEAN_SEED} asks for their mean"
+            )
+        return low if low == high else seeds
+
+    # -- the table as a whole -------------------------------------------------------------------------
+
+    def covers(self, architectures: ArrayLike) -> np.ndarray:
+        """Say which architectures ``(b, n)`` the table can judge: ``(b,)`` bool.
+
+        Raises:
+            ValueError: a row is no architecture of the space.
+        """
+        return self._lookup.find(architectures) >= 0
+
+    def rows(self, architectures: ArrayLike) -> IntArray:
+        """Return the row ``(b,)`` of each architecture ``(b, n)``: its place in `column` and `architectures`.
+
+        Raises:
+            TableError: an architecture is not in the table.
+        """
+        return self._rows(architectures)
+
+    def architectures(self) -> IntArray:
+        """Return the table's architectures ``(rows, n)``, in the order of `column`."""
+        listed = decoded_architectures(self.table, self.space)
+        return self.space.from_index(np.arange(self.space.size)) if listed is None else listed
+
+    def column(self, metric: str, epochs: int | None = None, seed: int = MEAN_SEED) -> FloatArray:
+        """Return a metric of every row ``(rows,)`` float64, NaN where there is none.
+
+        Row i is architecture i of the space where the table covers it whole, else row i of `architectures`.
+
+        Args:
+            metric: a metric of the table.
+            epochs: the fidelity; None for the largest at which the metric is known.
+            seed: the training, `MEAN_SEED` for the mean.
+
+        Raises:
+            TableError: the table has no such metric, epochs or seed.
+        """
+        column = self.table.column(metric)
+        rows = np.arange(self.table.header.rows)
+        if column.epochs is None:
+            return ColumnReader(self.table, metric, ()).gather(rows, 0, 0)
+        known = column.epochs
+        if epochs is not None and epochs not in known:
+            raise TableError(f"epochs={epochs}: {metric!r} is known at {', '.join(map(str, known))}")
+        if not MEAN_SEED <= seed < max(column.seeds, self._most + 1):
+            raise TableError(f"seed={seed}: {metric!r} has the trainings 0 to {column.seeds - 1}, and {MEAN_SEED}")
+        reader = ColumnReader(self.table, metric, known)
+        return reader.gather(rows, len(known) - 1 if epochs is None else known.index(epochs), seed)
+
+
+def _space(table: Table, given: SearchSpace | Mapping[str, Any] | None) -> SearchSpace:
+    header = table.header
+    if given is None:
+        space = space_of_header(header)
+    else:
+        space = given if isinstance(given, SearchSpace) else space_from_config(given)
+    cardinalities = [int(k) for k in space.cardinalities]
+    if cardinalities != list(header.cardinalities):
+        raise TableError(
+            f"the table {header.name!r} has choices of {list(header.cardinalities)} options, "
+            f"the space {space.name!r} has {cardinalities}: they must agree"
+        )
+    if header.index is None and header.matrix is None and (header.rows != space.size or space.constrained):
+        raise TableError(
+            f"the table {header.name!r} has {header.rows} rows without an index, which do not cover the "
+            f"{space.size} architectures of {space.name!r}"
+        )
+    return space
+
+
+def _fidelities(table: Table, given: Sequence[int] | None) -> tuple[int, ...]:
+    offered = table.header.fidelities
+    if given is None:
+        return offered
+    chosen = tuple(int(epochs) for epochs in given)
+    known = table.column(table.header.search_metric).epochs or ()
+    if not chosen or list(chosen) != sorted(set(chosen)) or not set(chosen) <= set(known):
+        raise TableError(f"fidelities={list(given)}: give some of {', '.join(map(str, known))}, ascending")
+    cost = table.header.cost_metric
+    if cost is not None and not set(chosen) <= set(table.column(cost).epochs or ()):
+        raise TableError(f"fidelities={list(given)}: the cost {cost!r} is not known at all of them")
+    return chosen
