@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from .budget import BudgetExhausted
 from .evaluation import FloatArray, IntArray, Status
 from .formulations import Formulation, make_formulation
-from .hashing import below, hash_counters
+from .hashing import UIntArray, below, mix
 from .lanes import BoolArray, Lanes
 from .lookup import Lookup
 from .tasks import SearchTask
@@ -22,7 +22,8 @@ from .tasks import SearchTask
 MEAN_SEED = -1
 """Training seed that asks an evaluator for the mean over its trainings."""
 
-# Streams of draws: the same counters in two streams are independent.
+# Streams of draws: the same counters in two streams are independent. Starts are drawn again, in a
+# constrained space, from the streams 2, 3, … until one is valid.
 _TRAINING, _START = 1, 2
 
 _STATUS_NAMES = np.array([status.name.lower() for status in Status])
@@ -41,16 +42,6 @@ class Results:
     here: BoolArray
     metrics: FloatArray
     labels: dict[str, Any]
-
-    def join(self, other: Results) -> Results:
-        """Return these results with those of other lanes added."""
-        labels = {}
-        for name, value in self.labels.items():
-            second = other.labels[name]
-            same = np.ndim(value) == np.ndim(second) == 0 and value == second
-            labels[name] = value if same else np.where(other.here, second, value)
-        metrics = np.where(other.here[:, None], other.metrics, self.metrics)
-        return Results(self.here | other.here, metrics, labels)
 
 
 @dataclass
@@ -110,7 +101,7 @@ class SearchDynamics:
         self.epochs = int(fidelities[-1] if epochs is None or choose else epochs)
         self.training_seed, self.invalid_penalty = training_seed, float(invalid_penalty)
         self.lanes: Lanes = self.rules.lanes(num_lanes)
-        self.seeds: IntArray = np.zeros(num_lanes, dtype=np.int64)
+        self._seeds: UIntArray = np.zeros(num_lanes, dtype=np.uint64)  # hashed
         self.episodes: IntArray = np.full(num_lanes, -1, dtype=np.int64)
         self.metric_names = (*task.visible_metrics, "cost_seconds")
         self._rewards = task.objective.objective.size
@@ -129,7 +120,7 @@ class SearchDynamics:
     def seed(self, seeds: ArrayLike, rows: IntArray | None = None) -> None:
         """Give lanes new seeds; their next episode is their first."""
         rows = np.arange(self.num_lanes) if rows is None else rows
-        self.seeds[rows], self.episodes[rows] = seeds, -1
+        self._seeds[rows], self.episodes[rows] = mix(np.uint64(0), seeds), -1
 
     def begin(self, rows: IntArray, architectures: ArrayLike | None = None) -> Outcome:
         """Start a new episode in some lanes.
@@ -142,6 +133,14 @@ class SearchDynamics:
             BudgetExhausted: the search's budget is spent.
             ValueError: start architectures for a formulation that starts from none, or invalid ones.
         """
+        self._restart(rows, architectures)
+        outcome = self._nothing()
+        if self.rules.starts_complete:
+            self._evaluate_into(outcome, rows, None, rows)
+        return outcome
+
+    def _restart(self, rows: IntArray, architectures: ArrayLike | None = None) -> None:
+        """Put lanes into the first state of their next episode, not evaluated yet."""
         budget = self.task.budget
         if budget is not None and budget.exhausted:
             raise BudgetExhausted(
@@ -156,24 +155,29 @@ class SearchDynamics:
         self.episodes[rows] += 1
         self._unpaid[rows] = False
         self.lanes.clear(rows)
-        outcome = self._nothing()
         if self.rules.starts_complete:
             self.lanes.place(rows, self._draw_start(rows) if starts is None else starts)
-            values, outcome.results = self._evaluate(rows, None)
-            self.values[rows] = values[rows]
-            unpaid = self._unpaid_lanes(outcome.results)
-            if unpaid is not None:
-                self._unpaid |= unpaid
-                self._any_unpaid = True
-        return outcome
 
-    def advance(self, actions: ArrayLike, active: BoolArray | None = None) -> Outcome:
-        """Take one step in the active lanes (all by default); the others stay as they are, with reward 0.
+    def advance(self, actions: ArrayLike, restart: BoolArray | None = None) -> Outcome:
+        """Take one step in every lane, or start the next episode in those of ``restart`` ``(N,)`` bool.
+
+        A lane that restarts ignores its action and has reward 0; its start is evaluated together with
+        what the other lanes have to evaluate.
 
         Raises:
+            BudgetExhausted: lanes are to be restarted and the search's budget is spent.
             ValueError: the actions' shape or type does not fit.
         """
         actions = self._check_actions(actions)
+        restarted, active = None, None
+        if restart is not None:
+            restarted, active = np.flatnonzero(restart), ~restart
+            self._restart(restarted)
+            if len(restarted) == self.num_lanes:
+                outcome = self._nothing()
+                if self.rules.starts_complete:
+                    self._evaluate_into(outcome, restarted, None, restarted)
+                return outcome
         transition = self.rules.apply(self.lanes, actions, active)
         outcome = self._nothing(transition.terminated)
         if len(transition.invalid):
@@ -181,19 +185,54 @@ class SearchDynamics:
         if not self.lanes.uniform or self.lanes.steps[0] >= self.rules.horizon:
             np.greater_equal(self.lanes.steps, self.rules.horizon, out=outcome.truncated)
             outcome.truncated &= ~outcome.terminated
-            if active is not None:
-                outcome.truncated &= active
         rows = transition.evaluate
         if self._any_unpaid:
+            self._truncate(outcome, self._unpaid.copy())
             rows = rows[~self._unpaid[rows]]
+        if restarted is not None and self.rules.starts_complete:
+            ask = restart.copy()  # type: ignore[union-attr]
+            ask[rows] = True
+            rows = np.flatnonzero(ask)
         if len(rows):
-            self._reward(rows, transition.fidelity, outcome)
-        if self._any_unpaid:
-            dead = self._unpaid if active is None else self._unpaid & active
-            outcome.rewards[dead] = 0.0
-            outcome.terminated &= ~dead
-            outcome.truncated |= dead
+            self._evaluate_into(outcome, rows, transition.fidelity, restarted)
         return outcome
+
+    def _evaluate_into(
+        self, outcome: Outcome, rows: IntArray, fidelity: IntArray | None, restarted: IntArray | None
+    ) -> None:
+        """Evaluate some lanes (ascending), and write rewards and results; restarted lanes have reward 0."""
+        values, results = self._evaluate(rows, fidelity)
+        outcome.results, here = results, results.here
+        unpaid = self._unpaid_lanes(results)
+        if unpaid is not None:
+            here = here & ~unpaid
+            started = np.zeros(self.num_lanes, dtype=bool)
+            if restarted is not None:
+                started[restarted] = unpaid[restarted]
+            self._unpaid |= started
+            self._any_unpaid = bool(self._unpaid.any())
+            self._truncate(outcome, unpaid & ~started)
+        rewards = outcome.rewards.reshape(self.num_lanes, self._rewards)
+        whole = unpaid is None and len(rows) == self.num_lanes
+        new = values - self.values if self.rules.reward_is_gain else values
+        if whole:
+            rewards[:] = new
+        else:
+            np.copyto(rewards, new, where=here[:, None])
+        if self.rules.reward_is_gain:
+            if whole:
+                self.values[:] = values
+            else:
+                np.copyto(self.values, values, where=here[:, None])
+            if restarted is not None:
+                rewards[restarted] = 0.0
+
+    @staticmethod
+    def _truncate(outcome: Outcome, lanes: BoolArray) -> None:
+        """End lanes that the budget does not cover, with reward 0."""
+        outcome.rewards[lanes] = 0.0
+        outcome.terminated &= ~lanes
+        outcome.truncated |= lanes
 
     def advance_one(self, action: Any) -> tuple[Any, bool, bool, dict[str, Any]]:
         """Take one step of a single lane: (reward, float or ``(k,)``; terminated; truncated; what was measured).
@@ -245,23 +284,6 @@ class SearchDynamics:
         return actions.astype(np.int64, copy=False)
 
     # -- rewards --------------------------------------------------------------------------------------
-
-    def _reward(self, rows: IntArray, fidelity: IntArray | None, outcome: Outcome) -> None:
-        values, outcome.results = self._evaluate(rows, fidelity)
-        here = outcome.results.here
-        unpaid = self._unpaid_lanes(outcome.results)
-        if unpaid is not None:
-            outcome.terminated &= ~unpaid
-            outcome.truncated |= unpaid
-            here = here & ~unpaid
-        rewards = outcome.rewards.reshape(self.num_lanes, self._rewards)
-        new = values - self.values if self.rules.reward_is_gain else values
-        if len(rows) == self.num_lanes and unpaid is None:
-            rewards[:] = new
-        else:
-            np.copyto(rewards, new, where=here[:, None])
-        if self.rules.reward_is_gain:
-            np.copyto(self.values, values, where=here[:, None])
 
     def _evaluate(self, rows: IntArray, fidelity: IntArray | None) -> tuple[FloatArray, Results]:
         """Return the objective ``(N, k)`` of some lanes' architectures, and what was measured.
@@ -318,7 +340,7 @@ class SearchDynamics:
             return MEAN_SEED
         if self.training_seed != "resample":
             return int(self.training_seed)
-        bits = hash_counters(self.seeds[rows], self.episodes[rows], self.lanes.steps[rows], _TRAINING)
+        bits = mix(mix(self._episode_bits(rows), _TRAINING), self.lanes.steps[rows])
         known = self.task.evaluator.seeds
         if known is None:
             return below(bits, 2**31)
@@ -326,17 +348,18 @@ class SearchDynamics:
 
     def _draw_start(self, rows: IntArray) -> IntArray:
         space, choices = self.task.space, np.arange(self.task.space.n)
+        bits = self._episode_bits(rows)
         drawn = np.empty((len(rows), space.n), dtype=np.int64)
         todo, attempt = np.arange(len(rows)), 0
         while todo.size:
-            lanes = rows[todo]
-            # Lane counters are hashed first, so that the choices share that work.
-            lane_bits = hash_counters(self.seeds[lanes], self.episodes[lanes], attempt, _START)
-            drawn[todo] = below(hash_counters(lane_bits.view(np.int64)[:, None], choices), space.cardinalities)
+            drawn[todo] = below(mix(mix(bits[todo], _START + attempt)[:, None], choices), space.cardinalities)
             if not space.constrained:
                 break
             todo, attempt = todo[~space.valid(drawn[todo])], attempt + 1
         return drawn
+
+    def _episode_bits(self, rows: IntArray) -> UIntArray:
+        return mix(self._seeds[rows], self.episodes[rows])
 
     def _nothing(self, terminated: BoolArray | None = None) -> Outcome:
         if terminated is None:

@@ -18,19 +18,21 @@ _M2 = np.uint64(0x94D049BB133111EB)
 
 
 def _finalise(x: UIntArray) -> UIntArray:
-    x = (x ^ (x >> np.uint64(30))) * _M1
-    x = (x ^ (x >> np.uint64(27))) * _M2
+    with np.errstate(over="ignore"):  # wrapping is what is wanted; numpy warns of it on single numbers
+        x = (x ^ (x >> np.uint64(30))) * _M1
+        x = (x ^ (x >> np.uint64(27))) * _M2
     return x ^ (x >> np.uint64(31))
 
 
-def hash_counters(*counters: ArrayLike) -> UIntArray:
-    """Return 64 random bits for each combination of integer counters, broadcast together."""
-    state = np.zeros(1, dtype=np.uint64)
-    for counter in counters:
-        # int64 → uint64 keeps the bits, so that negative counters are as good as any.
-        array = np.atleast_1d(np.asarray(counter)).astype(np.int64, copy=False).view(np.uint64)
-        state = _finalise((state ^ array) + _GOLDEN)
-    return state
+def mix(state: ArrayLike, counter: ArrayLike) -> UIntArray:
+    """Return 64 random bits for each state and integer counter, broadcast together.
+
+    A draw chains its counters: ``mix(mix(mix(0, seed), episode), step)``.
+    """
+    # int64 → uint64 keeps the bits, so that negative counters are as good as any.
+    bits = np.asarray(counter, dtype=np.int64).view(np.uint64)
+    with np.errstate(over="ignore"):
+        return _finalise((np.asarray(state, dtype=np.uint64) ^ bits) + _GOLDEN)
 
 
 def below(bits: UIntArray, bound: ArrayLike) -> NDArray[np.int64]:

@@ -32,9 +32,11 @@ class Lanes:
     The observation is kept with the state and changed with it, so that a step costs a few vector
     operations however wide an observation is.
 
+    Arrays are stored feature by feature (their (N, …) forms are transposed views), since a rule touches one
+    choice of many lanes.
+
     Attributes:
-        architectures: ``(N, n)`` int64, option index of each choice, −1 where undecided. Stored choice by
-            choice, since rules touch one choice of many lanes.
+        architectures: ``(N, n)`` int64, option index of each choice, −1 where undecided.
         positions: ``(N,)`` int64, number of choices decided.
         steps: ``(N,)`` int64, steps taken in this episode, masked actions included.
         flat: ``(N, d + 2)`` float32, the flat observation: one-hot choices, share decided, share of the
@@ -45,28 +47,29 @@ class Lanes:
     def __init__(self, space: SearchSpace, num_lanes: int, horizon: int) -> None:
         n, width = space.n, int(space.offsets[-1])
         self.n, self.horizon = n, horizon
-        self._by_choice: IntArray = np.full((n, num_lanes), -1, dtype=np.int64)
         self.positions: IntArray = np.zeros(num_lanes, dtype=np.int64)  # (N,)
         self.steps: IntArray = np.zeros(num_lanes, dtype=np.int64)  # (N,)
-        self.flat: NDArray[np.float32] = np.zeros((num_lanes, width + 2), dtype=np.float32)  # (N, d + 2)
         self.uniform = True
         self.strides: IntArray | None = code_strides(space)  # (n,)
         self.offsets: IntArray = space.offsets[:-1]  # (n,)
         self.everywhere: IntArray = np.arange(num_lanes, dtype=np.int64)  # (N,)
-        # Start of each lane's row in the flat array seen as one dimension: scatters are faster there.
-        self._bases: IntArray = self.everywhere * (width + 2)  # (N,)
+        self._by_choice: IntArray = np.full((n, num_lanes), -1, dtype=np.int64)
+        self._by_feature: NDArray[np.float32] = np.zeros((width + 2, num_lanes), dtype=np.float32)
         self._share: FloatArray = np.arange(n + 1) / n
         self._view()
 
     def _view(self) -> None:
         """Make the views that share memory with the arrays (a copy or pickle would part them)."""
         self.architectures: IntArray = self._by_choice.T  # (N, n)
+        self.flat: NDArray[np.float32] = self._by_feature.T  # (N, d + 2)
+        # Seen as one dimension, since scatters are faster there.
         self._places = self._by_choice.reshape(-1)
-        self._line = self.flat.reshape(-1)
+        self._features = self._by_feature.reshape(-1)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the views out."""
-        return {k: v for k, v in self.__dict__.items() if k not in ("architectures", "_places", "_line")}
+        views = ("architectures", "flat", "_places", "_features")
+        return {key: value for key, value in self.__dict__.items() if key not in views}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore, with the views made anew."""
@@ -91,27 +94,35 @@ class Lanes:
             codes += decided[choice] * self.strides[choice]
         return codes
 
+    def observation(self) -> NDArray[np.float32]:
+        """Return a copy of ``flat`` ``(N, d + 2)``, stored feature by feature as it is."""
+        return self._by_feature.copy().T
+
+    def blank_features(self, count: int) -> NDArray[np.int8]:
+        """Return ``(count, N)`` int8, 1 where one of the first features is 0."""
+        return np.equal(self._by_feature[:count], 0.0).view(np.int8)
+
     def clear(self, rows: IntArray) -> None:
         """Set lanes to the state in which nothing is decided."""
         if len(rows) == len(self):
             self._by_choice.fill(-1)
             self.positions.fill(0)
             self.steps.fill(0)
-            self.flat.fill(0.0)
+            self._by_feature.fill(0.0)
             self.uniform = True
             return
         self._by_choice[:, rows] = -1
         self.positions[rows] = 0
         self.steps[rows] = 0
-        self.flat[rows] = 0.0
+        self._by_feature[:, rows] = 0.0
         self.uniform = False
 
     def place(self, rows: IntArray, architectures: IntArray) -> None:
         """Write whole architectures ``(r, n)`` into cleared lanes."""
         self._by_choice[:, rows] = architectures.T
         self.positions[rows] = self.n
-        self._line[self._bases[rows, None] + self.offsets + architectures] = 1.0
-        self.flat[rows, -2] = 1.0
+        self._features[(architectures + self.offsets) * len(self) + rows[:, None]] = 1.0
+        self._by_feature[-2, rows] = 1.0
         self.uniform = self.uniform and len(rows) == len(self)
 
     def tick(self, active: BoolArray | None) -> None:
@@ -122,25 +133,26 @@ class Lanes:
             self.steps += active
             self.uniform = False
         if self.uniform:
-            self.flat[:, -1] = self.steps[0] / self.horizon
+            self._by_feature[-1] = self.steps[0] / self.horizon
         else:
-            self.flat[:, -1] = self.steps * (1.0 / self.horizon)
+            np.multiply(self.steps, 1.0 / self.horizon, out=self._by_feature[-1], casting="same_kind")
 
     def decide_all(self, options: IntArray) -> None:
         """Decide the next choice, the same one in all lanes (``uniform``)."""
         position = int(self.positions[0])
         self._by_choice[position] = options
-        self._line[self._bases + (options + self.offsets[position])] = 1.0
+        block = self._by_feature[self.offsets[position] :]
+        block.reshape(-1)[options * len(self) + self.everywhere] = 1.0
         self.positions += 1
-        self.flat[:, -2] = self._share[position + 1]
+        self._by_feature[-2] = self._share[position + 1]
 
     def decide(self, rows: IntArray, options: IntArray) -> None:
         """Decide the next choice of some lanes."""
         positions = self.positions[rows]
         self._places[positions * len(self) + rows] = options
-        self._line[self._bases[rows] + self.offsets[positions] + options] = 1.0
+        self._features[(self.offsets[positions] + options) * len(self) + rows] = 1.0
         self.positions[rows] = positions + 1
-        self.flat[:, -2] = self._share[self.positions]
+        self._by_feature[-2] = self._share[self.positions]
         self.uniform = self.uniform and len(rows) == len(self)
 
     def options(self, choices: IntArray) -> IntArray:
@@ -149,7 +161,8 @@ class Lanes:
 
     def change_all(self, choices: IntArray, old: IntArray, options: IntArray) -> None:
         """Change one decided choice of every lane from ``old`` to ``options`` (which may be the same)."""
-        self._places[choices * len(self) + self.everywhere] = options
-        start = self._bases + self.offsets[choices]
-        self._line[start + old] = 0.0
-        self._line[start + options] = 1.0
+        lanes = len(self)
+        self._places[choices * lanes + self.everywhere] = options
+        start = self.offsets[choices] * lanes + self.everywhere
+        self._features[start + old * lanes] = 0.0
+        self._features[start + options * lanes] = 1.0

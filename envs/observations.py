@@ -57,9 +57,9 @@ class Observer:
     def observe(self, lanes: Lanes, masks: NDArray[np.int8]) -> Any:
         """Return the observations of N lanes, with the lane as leading axis of every array."""
         if self.kind == "flat":
-            return lanes.flat.copy()
+            return lanes.observation()
         if self.kind == "masked":
-            return {"observation": lanes.flat.copy(), "action_mask": masks.copy()}
+            return {"observation": lanes.observation(), "action_mask": masks.copy()}
         return {
             "architecture": lanes.architectures + 1,
             "position": lanes.positions.copy(),

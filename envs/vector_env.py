@@ -169,10 +169,7 @@ class SearchVectorEnv(VectorEnv):
             raise RuntimeError(f"lanes {lanes[:8]} are finished: reset them with options={{'reset_mask': ...}}")
         else:
             # Next-step mode, or same-step mode after the budget ended.
-            started = self.dynamics.begin(np.flatnonzero(self._done))
-            outcome = started if self._done.all() else self.dynamics.advance(actions, ~self._done)
-            if outcome is not started and started.results is not None:
-                outcome.results = started.results if outcome.results is None else outcome.results.join(started.results)
+            outcome = self.dynamics.advance(actions, self._done)
         self._done = outcome.terminated | outcome.truncated
         observation, infos = self._observe(outcome)
         if self.autoreset_mode == AutoresetMode.SAME_STEP and self._done.any():

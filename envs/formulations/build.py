@@ -31,6 +31,7 @@ class Build(Formulation):
         self._masks = np.zeros((space.n + 1, self.mask_size), dtype=np.int8)
         self._masks[:-1] = np.arange(self.mask_size) < space.cardinalities[:, None]
         self._masks.flags.writeable = False
+        self._views: dict[int, list[NDArray[np.int8]]] = {}
 
     @property
     def action_space(self) -> gymnasium.spaces.Discrete:
@@ -49,7 +50,7 @@ class Build(Formulation):
         if lanes.uniform and not self._constrained and lanes.positions[0] < n:
             # All lanes decide the same choice: the path of lanes in lockstep.
             cardinality = self._cardinalities[lanes.positions[0]]
-            if actions.min() >= 0 and actions.max() < cardinality:
+            if actions.view(np.uint64).max() < cardinality:  # negative ones are huge as unsigned
                 lanes.decide_all(actions)
                 done = lanes.positions[0] == n
                 ends = np.full(len(lanes), done)
@@ -94,10 +95,16 @@ class Build(Formulation):
         """Return the options of each lane's next choice; all zeros once the architecture is complete."""
         if not self._constrained:
             if lanes.uniform:
-                row = self._masks[lanes.positions[0]]
-                return row[None] if len(lanes) == 1 else np.broadcast_to(row, (len(lanes), len(row)))
+                return self._broadcast(int(lanes.positions[0]), len(lanes))
             return self._masks[lanes.positions]
         positions = np.minimum(lanes.positions, self.space.n - 1)
         mask = self.space.option_mask(lanes.architectures, positions).astype(np.int8)
         mask[lanes.positions == self.space.n] = 0
         return mask
+
+    def _broadcast(self, position: int, num_lanes: int) -> NDArray[np.int8]:
+        """Return the mask of a position as a read-only view with N rows, made once."""
+        views = self._views.setdefault(num_lanes, [])
+        if not views:
+            views.extend(np.broadcast_to(row, (num_lanes, len(row))) for row in self._masks)
+        return views[position]

@@ -94,9 +94,8 @@ class Edit(Formulation):
 
     def action_mask(self, lanes: Lanes) -> NDArray[np.int8]:
         """Return 1 for every change of one choice that leads to a valid architecture, and for stopping."""
-        # What the architecture has is what may not be chosen: the one-hot observation, inverted. The whole
-        # array is compared, contiguous, and the two columns behind the one-hot part are written over.
-        mask = np.equal(lanes.flat, 0.0).view(np.int8)[:, : self._actions]
+        # What the architecture has is what may not be chosen: the one-hot observation, inverted.
+        mask = lanes.blank_features(self._actions).T
         mask[:, -1] = 1
         if self._constrained:
             rows, columns = np.nonzero(mask[:, :-1])

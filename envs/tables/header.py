@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from math import inf, isinf
 from typing import Any
 
+import numpy as np
+
 from ..evaluation import Metric
 from .blocks import ALIGNMENT, DTYPES, Block, Coding
 from .errors import TableError
@@ -257,15 +259,12 @@ def _read_column(fields: Fields, rows: int, where: str) -> Column:
         trainings = _read_block(fields, "trainings", [shape[:2]], where, "u")
     elif fields.has("trainings"):
         raise fields.wrong("trainings", "null for a metric without epochs")
-    divide = fields.number("divide", 1.0)
-    if not abs(divide) >= 1e-300:
-        raise fields.wrong("divide", "a number other than 0")
     column = Column(
         metric=Metric(
             name, fields.text("unit", UNIT, 16), split, lower, upper, maximize=fields.flag("maximize"),
         ),
         block=block,
-        coding=Coding(divide, fields.number("add", 0.0), missing),
+        coding=Coding(fields.number("divide", 1.0, 1.0, 1e18), fields.number("add", 0.0, -1e18, 1e18), missing),
         epochs=epochs,
         seeds=seeds,
         trainings=trainings,
@@ -281,7 +280,7 @@ def _read_column(fields: Fields, rows: int, where: str) -> Column:
 def _fits(value: float, dtype: str) -> bool:
     kind = DTYPES[dtype]
     if kind.kind == "f":
-        return True
+        return abs(value) <= float(np.finfo(kind).max)
     bits = 8 * kind.itemsize
     low, high = (0, 2**bits - 1) if kind.kind == "u" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
     return value == int(value) and low <= int(value) <= high

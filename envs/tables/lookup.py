@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import ge, mul
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -51,7 +53,7 @@ class RowLookup:
         self._strides = np.ones(space.n, dtype=np.int64)
         if space.size <= DENSE:
             self._strides[:-1] = np.cumprod(space.cardinalities[:0:-1])[::-1]
-        self._pairs = list(zip(self._cardinalities, self._strides.tolist(), strict=True))
+        self._stride_list = self._strides.tolist()
         self._order: NDArray[np.int64] | None = None  # (size,) code → row
         self._keys: IntArray | None = None  # (rows,) sorted indices
         self._rows_by_bytes: dict[bytes, int] | None = None
@@ -83,11 +85,10 @@ class RowLookup:
         """
         if self.space.size > DENSE:
             return int(self.find(architecture[None])[0])
-        code = 0
-        for option, (cardinality, stride) in zip(architecture.tolist(), self._pairs, strict=True):
-            if not 0 <= option < cardinality:
-                self.space.check(architecture)  # says what is wrong
-            code += option * stride
+        options = architecture.tolist()
+        if min(options) < 0 or any(map(ge, options, self._cardinalities)):
+            self.space.check(architecture)  # says what is wrong
+        code = sum(map(mul, options, self._stride_list))
         order = self._dense() if self._order is None else self._order
         return order.item(code)
 

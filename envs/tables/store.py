@@ -16,7 +16,7 @@ from .header import NAME
 EMBEDDED = Path(__file__).parent / "data"
 """Tables that come with the package."""
 
-_NASBENCH201 = "nats-bench NATS-tss-v1_0-3ffb9-simple"
+_NASBENCH201 = "nats-bench NATS-tss-v1_0-3ffb9-simple (or nasbench201-npz nasbench201.npz)"
 GETTING: dict[str, str] = {
     "NASBench201-CIFAR10": _NASBENCH201,
     "NASBench201-CIFAR100": _NASBENCH201,
