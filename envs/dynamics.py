@@ -43,6 +43,12 @@ class Results:
     metrics: FloatArray
     labels: dict[str, Any]
 
+    def replace(self, lanes: BoolArray, other: Results) -> Results:
+        """Return these results with those of some lanes ``(N,)`` bool taken from ``other``."""
+        labels = {name: np.where(lanes, other.labels[name], value) for name, value in self.labels.items()}
+        metrics = np.where(lanes[:, None], other.metrics, self.metrics)
+        return Results(np.where(lanes, other.here, self.here), metrics, labels)
+
 
 @dataclass
 class Outcome:

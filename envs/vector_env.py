@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -173,19 +174,26 @@ class SearchVectorEnv(VectorEnv):
         self._done = outcome.terminated | outcome.truncated
         observation, infos = self._observe(outcome)
         if self.autoreset_mode == AutoresetMode.SAME_STEP and self._done.any():
-            observation, infos = self._restart(observation, infos)
+            observation, infos = self._restart(outcome, observation, infos)
         rewards = outcome.rewards.astype(np.float32) if self.task.objective.objective.vector else outcome.rewards
         return observation, rewards, outcome.terminated, outcome.truncated, infos
 
-    def _restart(self, observation: Any, infos: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        done = self._done.copy()
+    def _restart(self, outcome: Outcome, observation: Any, infos: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """Reset the finished lanes at once; what they ended with goes into ``final_obs`` and ``final_info``."""
+        done = self._done
         final = {"final_obs": observation, "_final_obs": done, "final_info": infos, "_final_info": done}
         try:
-            started = self.dynamics.begin(np.flatnonzero(done))
+            started = self.dynamics.begin(np.flatnonzero(done)).results
         except BudgetExhausted:
             return observation, {**infos, **final}  # the next step raises it
         self._done = np.zeros(self.num_envs, dtype=bool)
-        observation, infos = self._observe(started)
+        if outcome.results is None:
+            outcome.results = started
+        elif started is not None:
+            outcome.results = outcome.results.replace(done, started)
+        else:  # nothing is evaluated at a start: only lanes that go on have something to say
+            outcome.results = replace(outcome.results, here=outcome.results.here & ~done)
+        observation, infos = self._observe(outcome)
         return observation, {**infos, **final}
 
     def action_masks(self) -> NDArray[np.bool_]:
@@ -216,7 +224,7 @@ class SearchVectorEnv(VectorEnv):
     def _observe(self, outcome: Outcome) -> tuple[Any, dict[str, Any]]:
         masks = self.formulation.action_mask(self.dynamics.lanes)
         infos: dict[str, Any] = {"action_mask": masks, "_action_mask": self._everywhere}
-        if outcome.results is not None:
+        if outcome.results is not None and outcome.results.here.any():
             infos.update(self._evaluation_infos(outcome.results))
         if self.task.budget is not None:
             for name, value in self.task.budget.info().items():

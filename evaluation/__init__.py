@@ -1,0 +1,1 @@
+"""Measures a network: explanations and their stability, cost by the profiler, pictures."""

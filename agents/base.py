@@ -1,0 +1,156 @@
+"""What a search agent is: it plays a Gymnasium environment until the search's budget is spent."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import gymnasium
+import numpy as np
+
+from ..envs import BudgetExhausted, SearchBudget, SearchHistory
+
+AnyEnv = gymnasium.Env | gymnasium.vector.VectorEnv
+OnEvaluation = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """An agent's settings: a frozen dataclass of plain JSON values, each documented in its subclass."""
+
+
+class Agent(ABC):
+    """A search agent. It knows Gymnasium; how a candidate is judged is the environment's affair.
+
+    An agent holds nothing but its settings and, afterwards, what its last search has learnt: the same
+    agent, environment, budget and seed give the same history again.
+
+    Attributes:
+        name: its name on the command line.
+        formulations: the formulations that it can play (``"build"``, ``"edit"``, ``"propose"``), the
+            preferred one first.
+        observation: the ``observation=`` that it asks of the environment.
+        autoreset_mode: the ``autoreset_mode=`` that it asks of a vector environment.
+        multi_fidelity: whether it chooses each evaluation's fidelity (``epochs="choose"``).
+        Settings: the dataclass of its settings.
+
+    Args:
+        settings: an instance of ``Settings``; None takes the defaults.
+    """
+
+    name: ClassVar[str]
+    formulations: ClassVar[tuple[str, ...]]
+    observation: ClassVar[str] = "flat"
+    autoreset_mode: ClassVar[str] = "disabled"
+    multi_fidelity: ClassVar[bool] = False
+    Settings: ClassVar[type[Settings]] = Settings
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        if settings is not None and not isinstance(settings, self.Settings):
+            raise TypeError(
+                f"settings of the agent {self.name!r} are a {self.Settings.__name__}, not a {type(settings).__name__}"
+            )
+        self.settings: Any = self.Settings() if settings is None else settings
+
+    @property
+    def formulation(self) -> str:
+        """The formulation that it plays where there is a choice."""
+        return self.formulations[0]
+
+    def search(
+        self, env: AnyEnv, budget: SearchBudget, seed: int, on_evaluation: OnEvaluation | None = None
+    ) -> SearchHistory:
+        """Spend a budget in an environment.
+
+        Args:
+            env: one of the suite's environments, scalar or vector, not in another search. It is reset with
+                the seed and stays open afterwards.
+            budget: what may be spent. It is spent in full, unless the evaluator fails.
+            seed: determines everything random: the agent's draws and the environment's.
+            on_evaluation: called with each new row of the history.
+
+        Returns:
+            Every paid evaluation, in order.
+
+        Raises:
+            ValueError: the environment's formulation is not one that the agent plays.
+        """
+        self._check(env)
+        with env.unwrapped.search(budget, on_evaluation=on_evaluation) as history:
+            try:
+                self.play(env, seed)
+            except BudgetExhausted:
+                pass
+        return history
+
+    @abstractmethod
+    def play(self, env: AnyEnv, seed: int) -> None:
+        """Play episodes without end: the environment raises `BudgetExhausted` when the budget is spent."""
+
+    def _check(self, env: AnyEnv) -> None:
+        formulation = getattr(getattr(env.unwrapped, "formulation", None), "name", None)
+        if formulation not in self.formulations:
+            title = self.formulation.capitalize()
+            raise ValueError(
+                f"the agent {self.name!r} plays {' or '.join(self.formulations)}, not "
+                f"{formulation or 'an environment without a formulation'}: use a PyNASCENT/<Task>-{title}-v0 environment"
+            )
+
+    def __repr__(self) -> str:
+        """Show the class and its settings."""
+        return f"{type(self).__name__}({self.settings!r})"
+
+
+class AskTellAgent(Agent):
+    """An agent that proposes whole architectures in batches and is told how good they are.
+
+    A subclass implements `begin`, `ask` and `tell` in numpy; this class plays them through Propose, one
+    architecture per lane and step. An action is an architecture ``(n,)`` or, where the environment lets
+    the agent choose the fidelity (``epochs="choose"``), ``(n + 1,)`` with an index into the fidelities last.
+    """
+
+    formulations = ("propose",)
+
+    @abstractmethod
+    def begin(self, space: Any, fidelities: tuple[int, ...], rng: np.random.Generator) -> None:
+        """Forget everything and start a new search.
+
+        Args:
+            space: the `SearchSpace`.
+            fidelities: epochs that an action may choose from, ascending; empty where the environment has
+                fixed them, and an action is an architecture alone.
+            rng: all the agent's randomness.
+        """
+
+    @abstractmethod
+    def ask(self, count: int) -> np.ndarray:
+        """Return ``count`` valid actions, ``(count, n)`` or ``(count, n + 1)`` int64."""
+
+    @abstractmethod
+    def tell(self, actions: np.ndarray, rewards: np.ndarray, ok: np.ndarray, infos: dict[str, np.ndarray]) -> None:
+        """Learn how good some of the last batch's actions are.
+
+        Args:
+            actions: ``(k, …)`` the paid rows of the last batch, k ≥ 1, in its order.
+            rewards: ``(k,)`` float64; −∞ where the evaluation failed, which is the worst.
+            ok: ``(k,)`` bool, False where the evaluation failed.
+            infos: what the environment's ``info`` says of them, name → ``(k,)``: the metrics (not those of
+                the test split), ``epochs``, ``cost_seconds``, ….
+        """
+
+    def play(self, env: AnyEnv, seed: int) -> None:
+        """Ask, evaluate, tell, without end."""
+        from .lanes import ProposeLanes
+
+        lanes = ProposeLanes(env)
+        unwrapped: Any = env.unwrapped
+        self.begin(unwrapped.task.space, tuple(unwrapped.formulation.fidelities), np.random.default_rng(seed))
+        lanes.reset(seed)
+        while True:
+            actions = self.ask(lanes.count)
+            paid, rewards, ok, infos = lanes.evaluate(actions)
+            if paid.any():
+                self.tell(actions[paid], rewards, ok, infos)
+            lanes.reset()

@@ -1,0 +1,80 @@
+"""A Propose environment, scalar or vector, as a function from a batch of actions to their results."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.vector import AutoresetMode
+
+from .base import AnyEnv
+
+
+class ProposeLanes:
+    """The lanes of a Propose environment: every step is an episode of its own.
+
+    Args:
+        env: a scalar environment (one lane), or a vector environment in any autoreset mode.
+
+    Raises:
+        ValueError: the objective is a vector.
+    """
+
+    def __init__(self, env: AnyEnv) -> None:
+        self.env: Any = env
+        self.vector = isinstance(env, gymnasium.vector.VectorEnv)
+        self.count: int = self.env.num_envs if self.vector else 1
+        mode = env.metadata.get("autoreset_mode") if self.vector else AutoresetMode.DISABLED
+        self._mode = mode
+        self._done = np.zeros(self.count, dtype=bool)
+        self._last: np.ndarray | None = None
+        if self.env.unwrapped.task.objective.objective.vector:
+            raise ValueError("the objective is a vector of rewards, and this agent needs one reward: weight its terms")
+
+    def reset(self, seed: int | None = None) -> None:
+        """Start new episodes: all of them with a seed, else those that have ended.
+
+        Raises:
+            BudgetExhausted: the search is over.
+        """
+        if seed is not None:
+            self.env.reset(seed=seed)
+        elif not self.vector:
+            self.env.reset()
+        elif self._mode is AutoresetMode.DISABLED:
+            self.env.reset(options={"reset_mask": self._done})
+        elif self._mode is AutoresetMode.NEXT_STEP:
+            self.env.step(self._last)  # the step after an episode's end resets and ignores its action
+
+    def evaluate(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+        """Evaluate ``(count, …)`` actions.
+
+        Returns:
+            ``(count,)`` bool, which rows were paid, and of those k rows the rewards (−∞ where failed),
+            whether they succeeded, and the columns of ``info``.
+
+        Raises:
+            RuntimeError: an action was masked, so that its lane was not evaluated.
+        """
+        self._last = actions
+        if self.vector:
+            _, rewards, terminated, truncated, infos = self.env.step(actions)
+            if self._mode is AutoresetMode.SAME_STEP:
+                infos = infos["final_info"]
+        else:
+            _, reward, end, cut, info = self.env.step(actions[0])
+            rewards, terminated, truncated = np.array([reward]), np.array([end]), np.array([cut])
+            infos = {key: np.array([value]) for key, value in info.items() if np.ndim(value) == 0}
+        self._done = np.asarray(terminated | truncated)
+        if not self._done.all():
+            row = actions[np.argmin(self._done)].tolist()
+            raise RuntimeError(f"the action {row} is not valid in the space, so the environment did not evaluate it")
+        paid = np.asarray(terminated)
+        columns = {
+            key: np.asarray(value)[paid]
+            for key, value in infos.items()
+            if not key.startswith("_") and isinstance(value, np.ndarray) and len(value) == self.count
+        }
+        ok = columns["status"] == "ok"
+        return paid, np.where(ok, np.asarray(rewards, dtype=np.float64)[paid], -np.inf), ok, columns

@@ -1,0 +1,66 @@
+"""Horovod's RayExecutor, kept to the loopback device where Ray is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..evaluation.optional import require
+
+START_SECONDS = 300
+
+
+def start_executor(ranks: int, gpus_per_rank: int, cpus_per_rank: int, loopback: bool) -> Any:
+    """Place ``ranks`` Horovod processes with Ray and tell them of each other.
+
+    Args:
+        ranks: number of processes.
+        gpus_per_rank: GPUs of each, 0 for none.
+        cpus_per_rank: Ray's logical CPUs of each.
+        loopback: whether everything is to stay on the loopback device.
+
+    Returns:
+        A started ``horovod.ray.RayExecutor``.
+    """
+    runner: Any = require("horovod.ray.runner", "horovod", "training with several ranks")
+    settings = runner.RayExecutor.create_settings(timeout_s=START_SECONDS, nics={"lo"} if loopback else None)
+    settings.verbose = 0
+    executor = runner.RayExecutor(
+        settings,
+        num_workers=ranks,
+        cpus_per_worker=cpus_per_rank,
+        use_gpu=gpus_per_rank > 0,
+        gpus_per_worker=gpus_per_rank or None,
+        use_current_placement_group=False,
+    )
+    if loopback:
+        _bind_rendezvous_to_loopback(runner)
+    # Horovod gathers exchanges for a while before it makes them, 1 ms by default; here a step makes few and
+    # small ones and waits for each.
+    executor.start(extra_env_vars={"HOROVOD_CYCLE_TIME": "0.1"})
+    return executor
+
+
+def stop_executor(executor: Any) -> None:
+    """Release an executor's placement, and its rendezvous server, which Horovod itself forgets."""
+    rendezvous = executor.adapter.coordinator.rendezvous
+    executor.shutdown()
+    if rendezvous is not None:
+        rendezvous.stop()
+        rendezvous._httpd.server_close()
+
+
+def _bind_rendezvous_to_loopback(runner: Any) -> None:
+    """Have coordinators of this process start rendezvous servers that listen on 127.0.0.1.
+
+    Horovod's listens on every device, and nothing in its settings says otherwise; the coordinator takes the
+    server's class from its module.
+    """
+    from horovod.runner.http import http_server
+
+    class LoopbackRendezvousServer(http_server.RendezvousServer):
+        def start(self, handler_cls: Any = http_server.RendezvousHandler) -> int:
+            self._httpd = http_server.RendezvousHTTPServer(("127.0.0.1", 0), handler_cls, self._verbose)
+            self._listen_thread = http_server.in_thread(target=self._httpd.serve_forever)
+            return self._httpd.server_address[1]
+
+    runner.RendezvousServer = LoopbackRendezvousServer

@@ -1,0 +1,91 @@
+"""This process's connection to Ray: a local one that nobody else can reach, or a cluster's."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import threading
+from typing import Any
+
+from ..evaluation.optional import require
+
+_lock = threading.Lock()
+_users = 0
+_ours = False
+
+
+def cores() -> int:
+    """Return how many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def import_ray(local: bool = True) -> Any:
+    """Import Ray with the settings that it reads when imported; a user's own settings stay.
+
+    Raises:
+        ModuleNotFoundError: Ray is missing; the message names the extra.
+    """
+    # Under `uv run`, Ray would otherwise build the project's environment anew in every worker.
+    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if local:
+        # Ray takes 127.0.0.1 for "whatever address others see me under" unless told that no others are to
+        # see it; the variable is read on every system, in spite of its name. Everything Ray starts then
+        # listens on the loopback device only.
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+        # Other users of this machine reach the loopback device too: a token of this process keeps them out,
+        # and no token file is left in the home folder.
+        if "RAY_AUTH_MODE" not in os.environ:
+            os.environ["RAY_AUTH_MODE"] = "token"
+            if "RAY_AUTH_TOKEN" not in os.environ and "RAY_AUTH_TOKEN_PATH" not in os.environ:
+                os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+        os.environ.setdefault("RAY_enable_worker_prestart", "false")
+        os.environ.setdefault("RAY_prestart_worker_first_driver", "false")
+    return require("ray", "train", "live training")
+
+
+def acquire(address: str | None) -> Any:
+    """Connect to Ray unless this process is connected already, and return the ray module.
+
+    Args:
+        address: of a running cluster; None starts a local Ray, which ends with the last `release`. A Ray
+            that the user's own code has initialised is used as it is, and left running.
+    """
+    global _users, _ours
+    ray = import_ray(address is None)
+    with _lock:
+        if not ray.is_initialized():
+            quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+            if address is None:
+                # Logical CPUs only place the workers; how many there may be is checked against the real
+                # cores where a pool is configured, and pools of two configurations may overlap in time.
+                ray.init(
+                    address="local",
+                    num_cpus=64 * cores(),
+                    include_dashboard=False,
+                    object_store_memory=512 * 2**20,
+                    _node_ip_address="127.0.0.1",
+                    **quiet,
+                )
+            else:
+                ray.init(address=address, **quiet)
+            _ours = True
+        _users += 1
+    return ray
+
+
+def release() -> None:
+    """Give a connection back; the last one ends a Ray that `acquire` began."""
+    global _users, _ours
+    with _lock:
+        _users -= 1
+        if _users == 0 and _ours:
+            import_ray().shutdown()
+            _ours = False
+
+
+def is_loopback() -> bool:
+    """Say whether the Ray that this process is connected to lives on the loopback device alone."""
+    ray = import_ray()
+    return ray.util.get_node_ip_address() in ("127.0.0.1", "::1")
