@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -78,11 +79,9 @@ class Agent(ABC):
             ValueError: the environment's formulation is not one that the agent plays.
         """
         self._check(env)
-        with env.unwrapped.search(budget, on_evaluation=on_evaluation) as history:
-            try:
-                self.play(env, seed)
-            except BudgetExhausted:
-                pass
+        unwrapped: Any = env.unwrapped
+        with unwrapped.search(budget, on_evaluation=on_evaluation) as history, suppress(BudgetExhausted):
+            self.play(env, seed)
         return history
 
     @abstractmethod
@@ -92,10 +91,10 @@ class Agent(ABC):
     def _check(self, env: AnyEnv) -> None:
         formulation = getattr(getattr(env.unwrapped, "formulation", None), "name", None)
         if formulation not in self.formulations:
-            title = self.formulation.capitalize()
             raise ValueError(
                 f"the agent {self.name!r} plays {' or '.join(self.formulations)}, not "
-                f"{formulation or 'an environment without a formulation'}: use a PyNASCENT/<Task>-{title}-v0 environment"
+                f"{formulation or 'an environment without a formulation'}: use a "
+                f"PyNASCENT/<Task>-{self.formulation.capitalize()}-v0 environment"
             )
 
     def __repr__(self) -> str:

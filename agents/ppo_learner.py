@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +45,9 @@ class PPOLearner:
         rng: the randomness.
     """
 
-    def __init__(self, observation_spec: Any, action_spec: Any, settings: PPOSettings, rng: np.random.Generator) -> None:
+    def __init__(
+        self, observation_spec: Any, action_spec: Any, settings: PPOSettings, rng: np.random.Generator
+    ) -> None:
         self.settings, self._rng = settings, rng
         self._device = f"/{settings.device}"
         if settings.device == "cpu":
@@ -57,6 +61,9 @@ class PPOLearner:
 
     def _build(self, observation: Any, action: Any) -> None:
         settings = self.settings
+        # TF-Agents sums gradient norms in the order of the layers' names: they must not depend on how many
+        # layers this process has made before (dense_10 sorts before dense_9).
+        tf.keras.backend.reset_uids()
         masked = isinstance(observation, dict)
         inputs = observation["observation"] if masked else observation
         layers = {"fc_layer_params": settings.hidden, "activation_fn": tf.keras.activations.tanh}
@@ -93,11 +100,17 @@ class PPOLearner:
         self._initialise(value.trainable_weights, head=1.0)
         # TF-Agents trains the variables in the order of their names.
         optimizer.build(sorted(self.variables, key=lambda variable: variable.name))
-        self._act = tf.function(self._sample, reduce_retracing=True)
-        spec = self._agent.training_data_spec
-        rows = tf.nest.map_structure(lambda part: tf.TensorSpec((None, *part.shape), part.dtype), spec)
-        batches = tf.TensorSpec((None, None), tf.int32)
+        # Any number of lanes and rows: each function is traced once, here.
+        any_rows = lambda spec: tf.TensorSpec((None, *spec.shape), spec.dtype)  # noqa: E731
+        lanes = tf.nest.map_structure(any_rows, self._agent.time_step_spec)
+        rows = tf.nest.map_structure(any_rows, self._agent.training_data_spec)
+        batches, seed = tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((2,), tf.int32)
+        self._act = tf.function(self._sample, input_signature=[lanes, seed])
         self._train = tf.function(self._gradient_steps, input_signature=[rows, batches])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # of TF-Agents' sources, which tracing compiles again
+            self._act.get_concrete_function()
+            self._train.get_concrete_function()
 
     @property
     def variables(self) -> list[Any]:
@@ -197,7 +210,5 @@ class PPOLearner:
 
 def _leave_gpus_alone() -> None:
     """Keep TensorFlow in this process off the GPUs, which belong to the trainings."""
-    try:
+    with suppress(RuntimeError):  # something in this process has initialised them already
         tf.config.set_visible_devices([], "GPU")
-    except RuntimeError:
-        pass  # something in this process has initialised them already

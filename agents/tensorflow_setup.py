@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -31,7 +33,7 @@ def tensorflow_for_agents() -> ModuleType:
         import tensorflow as tf
 
         _settle(tf)
-        import tf_agents  # noqa: F401
+        _import_tf_agents()
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             f"PPO needs the package {error.name!r}: pip install 'pynascent[ppo]'", name=error.name
@@ -42,6 +44,18 @@ def tensorflow_for_agents() -> ModuleType:
         else:
             os.environ[_VARIABLE] = before
     return tf
+
+
+def _import_tf_agents() -> None:
+    """Import TF-Agents without the notice that its old gym prints and the warnings of its old syntax."""
+    with suppress(ModuleNotFoundError):
+        from gym_notices import notices
+
+        notices.notices.clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import tf_agents  # noqa: F401
 
 
 def _turn_to(tf_keras: Any) -> None:
@@ -69,4 +83,6 @@ def _settle(tf: Any) -> None:
     for module in bound:
         dir(module)
     if not tf.keras.Model.__module__.startswith("tf_keras"):
-        raise RuntimeError(f"tf.keras is {tf.keras.Model.__module__}, not tf_keras: PPO needs pynascent[ppo] as installed")
+        raise RuntimeError(
+            f"tf.keras is {tf.keras.Model.__module__}, not tf_keras: PPO needs pynascent[ppo] as installed"
+        )

@@ -125,7 +125,9 @@ class GymnasiumEnvironment(py_environment.PyEnvironment):
         if self._done[0]:
             return self._reset()
         array = np.asarray(action)
-        observation, reward, terminated, truncated, self._info = self._env.step(array.item() if not array.ndim else array)
+        observation, reward, terminated, truncated, self._info = self._env.step(
+            array.item() if not array.ndim else array
+        )
         self._done[0] = terminated or truncated
         return ts.TimeStep(
             np.asarray(ts.StepType.LAST if self._done[0] else ts.StepType.MID, dtype=np.int32),

@@ -46,7 +46,13 @@ def _plot_rewards(axes: Any, rows: Sequence[dict[str, Any]]) -> None:
     for level, fidelity in enumerate(epochs):
         at = [i + 1 for i, row in enumerate(rows) if row["epochs"] == fidelity and row["status"] == "ok"]
         shade = 0.25 + 0.6 * (level + 1) / len(epochs)
-        axes.scatter(at, [rows[i - 1]["reward"] for i in at], s=18, alpha=shade, label=f"{fidelity} epochs")
+        axes.scatter(
+            at,
+            [rows[i - 1]["reward"] for i in at],
+            s=18,
+            alpha=shade,
+            label=f"{fidelity} epoch{'s' if fidelity > 1 else ''}",
+        )
     at, best = incumbents(rows)
     if len(at):
         axes.step([*at, len(rows)], [*best, best[-1]], where="post", color="black", label="best so far")

@@ -26,8 +26,12 @@ Name = Annotated[str, typer.Argument(help="A table's name, or the path of a .nas
 @app.command("import")
 def import_(
     kind: Annotated[str, typer.Argument(help=KINDS_HELP)],
-    files: Annotated[list[Path], typer.Argument(help="The benchmark's files or folder; for csv and npz also a schema.")],
-    name: Annotated[str | None, typer.Option(help="Name of the table, or what the names of several begin with.")] = None,
+    files: Annotated[
+        list[Path], typer.Argument(help="The benchmark's files or folder; for csv and npz also a schema.")
+    ],
+    name: Annotated[
+        str | None, typer.Option(help="Name of the table, or what the names of several begin with.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace tables of the same names.")] = False,
     partial: Annotated[bool, typer.Option("--partial", help="Accept a source that does not cover the space.")] = False,
     trust_pickle: Annotated[
@@ -68,14 +72,15 @@ def list_() -> None:
     for heading in ("name", "space", "rows", "metrics", "epochs", "seeds", "MB", "where"):
         right = heading in ("rows", "metrics", "seeds", "MB")
         grid.add_column(heading, justify="right" if right else "left", no_wrap=heading == "name")
-    found = list_tables()
+    found, damaged = list_tables(), []
     for entry in found:
         size = f"{entry.path.stat().st_size / 1e6:.2f}"
         where = "package" if entry.embedded else "own"
         try:
             header = Table(entry.path).header
         except TableError as error:
-            grid.add_row(escape(entry.name), f"[red]{escape(str(error))}", "", "", "", "", size, where)
+            grid.add_row(escape(entry.name), "[red]not readable", "", "", "", "", size, where)
+            damaged.append(str(error))
             continue
         trainings = str(header.columns[header.search_metric].seeds)
         fidelities = _shortened(header.fidelities)
@@ -85,6 +90,8 @@ def list_() -> None:
     console = Console()
     if found:
         console.print(grid)
+        for text in damaged:
+            console.print(f"[red]not readable[/red]: {escape(text)}", soft_wrap=True, highlight=False)
     else:
         console.print("There are no tables yet. Bring one with: pynascent tables import KIND FILE")
     console.print(f"Your data folder: {escape(str(data_folder()))}", soft_wrap=True, highlight=False)

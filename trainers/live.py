@@ -15,8 +15,9 @@ from numpy.typing import ArrayLike
 from ..envs.evaluation import METRICS, Evaluation, Metric, Status
 from ..envs.spaces import SearchSpace, network_cost, space_from_config, space_to_config
 from ..envs.spaces.base import IntArray
+from ..evaluation.isi import checkpoint_steps
 from ..evaluation.optional import require_installed
-from .datasets import load_dataset
+from .datasets import Dataset, load_dataset
 from .jobs import IsiSettings, Job, Outcome, keras_file
 from .pool import Pool, PoolSettings, borrow, give_back
 from .ray_runtime import cores
@@ -103,7 +104,7 @@ class LiveEvaluator:
         if ranks_per_candidate > 1:
             require_installed("horovod", "horovod", f"ranks_per_candidate={ranks_per_candidate}")
         self.dataset = load_dataset(dataset)
-        _check_fit(self.space, self.dataset, self.isi)
+        _check_fit(self.space, self.dataset, self.recipe, self.isi)
         self.fidelities = self.recipe.fidelities
         self.metrics: Mapping[str, Metric] = {name: METRICS[name] for name in LIVE_METRICS}
         self.store = EvaluationStore(store)
@@ -125,7 +126,7 @@ class LiveEvaluator:
         self._pool: Pool | None = None
         self._release: Any = None
         self._next_ticket = 0
-        self._tickets: dict[int, tuple[int, int, int, Future[Record]]] = {}  # architecture index, epochs, seed
+        self._tickets: dict[int, tuple[IntArray, int, int, Future[Record]]] = {}  # architecture, epochs, seed
         self._running: dict[str, Future[Record]] = {}
 
     # -- asking -----------------------------------------------------------------------------------------
@@ -151,7 +152,7 @@ class LiveEvaluator:
         rows, epochs, seeds = self._check(architectures, epochs, seeds)
         tickets = []
         for row, e, s, future in zip(rows, epochs, seeds, self._ask(rows, epochs, seeds), strict=True):
-            self._tickets[self._next_ticket] = (row, e, s, future)
+            self._tickets[self._next_ticket] = (row, int(e), int(s), future)
             tickets.append(self._next_ticket)
             self._next_ticket += 1
         return tickets
@@ -175,7 +176,9 @@ class LiveEvaluator:
             results.append((ticket, one))
         return results
 
-    def _check(self, architectures: ArrayLike, epochs: ArrayLike, seeds: ArrayLike) -> tuple[IntArray, ...]:
+    def _check(
+        self, architectures: ArrayLike, epochs: ArrayLike, seeds: ArrayLike
+    ) -> tuple[IntArray, IntArray, IntArray]:
         rows = self.space.canonical(architectures)
         epochs, seeds = np.asarray(epochs), np.asarray(seeds)
         for name, values in (("epochs", epochs), ("seeds", seeds)):
@@ -354,7 +357,7 @@ def _pool_settings(
     return PoolSettings(workers, ranks, gpus_per_rank, explainers, ray_address)
 
 
-def _check_fit(space: SearchSpace, dataset: Any, isi: IsiSettings) -> None:
+def _check_fit(space: SearchSpace, dataset: Dataset, recipe: Recipe, isi: IsiSettings) -> None:
     network = space.network(space.sample(np.random.default_rng(0), 1)[0])
     if network.input_shape != dataset.input_shape or network.output_shape != (dataset.classes,):
         raise ValueError(
@@ -364,3 +367,10 @@ def _check_fit(space: SearchSpace, dataset: Any, isi: IsiSettings) -> None:
         )
     if isi.probes > len(dataset.probe):
         raise ValueError(f"isi: probes={isi.probes}: the data set {dataset.name!r} has {len(dataset.probe)}")
+    if recipe.batch_size > len(dataset.train):
+        raise ValueError(
+            f"recipe: batch_size={recipe.batch_size}: the data set {dataset.name!r} has "
+            f"{len(dataset.train)} training images"
+        )
+    # Raises where the shortest training has not the steps for the checkpoints.
+    checkpoint_steps(recipe.fidelities[0], len(dataset.train) // recipe.batch_size, isi.cycles)

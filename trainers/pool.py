@@ -64,12 +64,15 @@ class _Lane(threading.Thread):
         super().__init__(name=name, daemon=True)
         self.pool, self.group, self.tasks = pool, group, tasks
         self.start_error: Exception | None = None
+        self.busy = False
 
     def run(self) -> None:
         """Start the group, then do task after task until told to end by a None."""
         self._start_group()
         while (task := self.tasks.get()) is not None:
+            self.busy = True
             self._do(task)
+            self.busy = False
 
     def _start_group(self) -> None:
         self.start_error = None
@@ -245,6 +248,11 @@ class Pool:
     def process_ids(self) -> dict[str, list[int]]:
         """Process ids of each worker group and explainer that is up, by name."""
         return {lane.name: list(lane.group.process_ids) for lane in self._lanes if lane.group.started}
+
+    @property
+    def busy(self) -> list[str]:
+        """Names of the worker groups and explainers that have something to do now."""
+        return [lane.name for lane in self._lanes if lane.busy]
 
     def close(self) -> None:
         """End every process; whoever still waits for a candidate gets a `PoolError`."""

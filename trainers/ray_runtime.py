@@ -12,7 +12,7 @@ from ..evaluation.optional import require
 
 _lock = threading.Lock()
 _users = 0
-_ours = False
+_keeper: _Keeper | None = None
 
 
 def cores() -> int:
@@ -45,22 +45,27 @@ def import_ray(local: bool = True) -> Any:
     return require("ray", "train", "live training")
 
 
-def acquire(address: str | None) -> Any:
-    """Connect to Ray unless this process is connected already, and return the ray module.
+class _Keeper(threading.Thread):
+    """Connects to Ray, holds the connection, and ends it.
 
-    Args:
-        address: of a running cluster; None starts a local Ray, which ends with the last `release`. A Ray
-            that the user's own code has initialised is used as it is, and left running.
+    Linux ends the processes of a local Ray with the *thread* that started them (that is how they die with a
+    killed driver), so that thread must live as long as they are needed, whoever asked for them.
     """
-    global _users, _ours
-    ray = import_ray(address is None)
-    with _lock:
-        if not ray.is_initialized():
+
+    def __init__(self, ray: Any, address: str | None) -> None:
+        super().__init__(name="pynascent-ray", daemon=True)
+        self.ray, self.address = ray, address
+        self.ready, self.over = threading.Event(), threading.Event()
+        self.error: Exception | None = None
+
+    def run(self) -> None:
+        """Connect, wait until told to end, disconnect."""
+        try:
             quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
-            if address is None:
+            if self.address is None:
                 # Logical CPUs only place the workers; how many there may be is checked against the real
                 # cores where a pool is configured, and pools of two configurations may overlap in time.
-                ray.init(
+                self.ray.init(
                     address="local",
                     num_cpus=64 * cores(),
                     include_dashboard=False,
@@ -69,20 +74,48 @@ def acquire(address: str | None) -> Any:
                     **quiet,
                 )
             else:
-                ray.init(address=address, **quiet)
-            _ours = True
+                self.ray.init(address=self.address, **quiet)
+        except Exception as error:  # raised again in the thread that asked
+            self.error = error
+        self.ready.set()
+        if self.error is None:
+            self.over.wait()
+            self.ray.shutdown()
+
+
+def acquire(address: str | None) -> Any:
+    """Connect to Ray unless this process is connected already, and return the ray module.
+
+    Args:
+        address: of a running cluster; None starts a local Ray, which ends with the last `release`. A Ray
+            that the user's own code has initialised is used as it is, and left running.
+
+    Raises:
+        ConnectionError: there is no Ray at the address.
+    """
+    global _users, _keeper
+    ray = import_ray(address is None)
+    with _lock:
+        if not ray.is_initialized():
+            keeper = _Keeper(ray, address)
+            keeper.start()
+            keeper.ready.wait()
+            if keeper.error is not None:
+                raise keeper.error
+            _keeper = keeper
         _users += 1
     return ray
 
 
 def release() -> None:
     """Give a connection back; the last one ends a Ray that `acquire` began."""
-    global _users, _ours
+    global _users, _keeper
     with _lock:
         _users -= 1
-        if _users == 0 and _ours:
-            import_ray().shutdown()
-            _ours = False
+        if _users == 0 and _keeper is not None:
+            _keeper.over.set()
+            _keeper.join(timeout=30)
+            _keeper = None
 
 
 def is_loopback() -> bool:

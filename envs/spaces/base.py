@@ -32,6 +32,9 @@ class Choice:
         return len(self.options)
 
 
+ENUMERABLE = 2**20
+"""Combinations that the default `SearchSpace.option_mask` of a constrained space enumerates at most."""
+
 ATTEMPTS = 1000
 """Draws that `SearchSpace.mutate` makes for one row before it says that there is no valid one."""
 
@@ -42,8 +45,8 @@ class SearchSpace(ABC):
     Everything is batched: methods take ``(b, n)`` integer arrays and return arrays with the same leading
     dimension. A subclass says which choices there are (``choices``), what network an architecture stands
     for (`network`), and its constructor arguments (`config`); the rest has defaults that hold for every
-    space whose choices combine freely. A space whose choices do not (NAS-Bench-101, say) overrides `valid`
-    and `option_mask`; a space with isomorphic architectures overrides `canonical`.
+    space whose choices combine freely. A space whose choices do not (NAS-Bench-101, say) overrides `valid`,
+    and `option_mask` too if it is large; a space with isomorphic architectures overrides `canonical`.
 
     Args:
         name: short name of the space, the key under which it is registered.
@@ -152,6 +155,9 @@ class SearchSpace(ABC):
     def option_mask(self, architectures: ArrayLike, positions: ArrayLike) -> BoolArray:
         """Say which options of choice ``positions`` ``(b,)`` can still lead to a valid architecture.
 
+        The default enumerates a constrained space once, so it is exact for any `valid`; a space of more
+        than `ENUMERABLE` combinations overrides it.
+
         Args:
             architectures: ``(b, n)``, the choices before ``positions`` decided, the rest −1.
             positions: ``(b,)`` index of the choice to be decided.
@@ -160,7 +166,36 @@ class SearchSpace(ABC):
             ``(b, k)`` bool, k the largest cardinality; options beyond a choice's own cardinality are False.
         """
         positions = np.asarray(positions, dtype=np.int64)
+        mask = self._options_in_range(positions)
+        if self.constrained:
+            rows = np.atleast_2d(np.asarray(architectures, dtype=np.int64))
+            for position in np.unique(positions):
+                asked = np.flatnonzero(positions == position)
+                table = self._valid_prefixes[position]  # (prefixes of the choices before, options)
+                prefixes = rows[asked, :position] @ self._strides[:position] // self._strides[position - 1]
+                mask[asked, : table.shape[1]] = table[prefixes]
+        return mask
+
+    def _options_in_range(self, positions: IntArray) -> BoolArray:
+        """Say which options each choice has at all, ``(b, k)``."""
         return np.arange(self.cardinalities.max()) < self.cardinalities[positions][:, None]
+
+    @cached_property
+    def _valid_prefixes(self) -> list[BoolArray]:
+        """Which options of each choice, after which options of the choices before, begin a valid row."""
+        if self.size > ENUMERABLE:
+            raise NotImplementedError(
+                f"the space {self.name!r} is constrained and has {self.size:.3e} combinations, too many to "
+                f"enumerate (at most {ENUMERABLE}): {type(self).__name__} must define option_mask"
+            )
+        rows = SearchSpace.from_index(self, np.arange(self.size))
+        begins = self.valid(rows)
+        tables = []
+        for cardinality in self.cardinalities[::-1]:
+            begins = begins.reshape(-1, cardinality)
+            tables.append(begins)
+            begins = begins.any(axis=1)
+        return tables[::-1]
 
     def check(self, architectures: ArrayLike) -> IntArray:
         """Return ``(b, n)`` int64 if every row is a valid architecture.

@@ -92,9 +92,7 @@ def _orders(vertices: int) -> tuple[IntArray, IntArray, BoolArray]:
     return np.array(places), np.array(columns), np.array(backwards)
 
 
-def canonical_graphs(
-    edges: BoolArray, labels: IntArray, vertices: int, label_count: int
-) -> tuple[BoolArray, IntArray]:
+def canonical_graphs(edges: BoolArray, labels: IntArray, vertices: int, label_count: int) -> tuple[BoolArray, IntArray]:
     """Prune each labelled graph and return the first isomorphic one in the benchmark's order.
 
     Of all orders of the inner vertices in which edges point forwards, the first is the one with the smallest
@@ -109,9 +107,7 @@ def canonical_graphs(
     """
     if len(edges) > CHUNK:  # the table of all orders would not fit into memory
         starts = range(0, len(edges), CHUNK)
-        parts = [
-            canonical_graphs(edges[i : i + CHUNK], labels[i : i + CHUNK], vertices, label_count) for i in starts
-        ]
+        parts = [canonical_graphs(edges[i : i + CHUNK], labels[i : i + CHUNK], vertices, label_count) for i in starts]
         return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
     sources, targets = np.array(edge_list(vertices)).T
     live = _reached(edges, vertices) & _useful(edges, vertices)  # (b, v)

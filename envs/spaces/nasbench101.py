@@ -87,7 +87,7 @@ class NASBench101Space(SearchSpace):
         """Say which options can still lead to a valid cell: edges enough must be left for a path."""
         rows = np.atleast_2d(np.asarray(architectures, dtype=np.int64))
         positions = np.asarray(positions, dtype=np.int64)
-        mask = super().option_mask(rows, positions)
+        mask = self._options_in_range(positions)
         asked = np.flatnonzero(positions < len(self._edges))  # operations are free
         if asked.size:
             state = rows[asked, : len(self._edges)].astype(np.int8)

@@ -95,7 +95,7 @@ class VisionTransformerSpace(SearchSpace):
     def option_mask(self, architectures: ArrayLike, positions: ArrayLike) -> BoolArray:
         """Say which options are left: patches that fit, widths that some heads divide, heads that divide them."""
         rows, positions = np.atleast_2d(np.asarray(architectures)), np.asarray(positions, dtype=np.int64)
-        mask = super().option_mask(rows, positions)
+        mask = self._options_in_range(positions)
         mask[positions == 0, : len(self.patches)] = self._fits
         role = np.where(positions > 0, (positions - 1) % 4, -1)
         mask[role == 1, : len(self.widths)] = self._divides.any(axis=1)
@@ -154,7 +154,9 @@ class VisionTransformerSpace(SearchSpace):
     def _cost_tables(self) -> tuple[list[FloatArray], list[FloatArray], FloatArray]:
         """Count the parts once: entry and one block of each stage, and the end."""
         # A patch that does not fit is in no architecture; the first that does stands in for it.
-        patches = [p if fits else self.patches[self._fits.argmax()] for p, fits in zip(self.patches, self._fits, strict=True)]
+        patches = [
+            p if fits else self.patches[self._fits.argmax()] for p, fits in zip(self.patches, self._fits, strict=True)
+        ]
 
         def sequence(patch: int, width: int) -> NetworkBuilder:
             height, length = self._grid(patch, stage)

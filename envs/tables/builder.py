@@ -152,7 +152,7 @@ class TableData:
         if search is None or search.epochs is None:
             known = ", ".join(name for name, column in columns.items() if column.epochs is not None)
             raise TableError(
-                f"the search metric {self.search_metric!r} is not among the metrics with epochs: {known or 'there are none'}"
+                f"the search metric {self.search_metric!r} is not among the metrics with epochs: {known or 'none'}"
             )
         header = Header(
             name=self.name,
@@ -191,9 +191,7 @@ class TableData:
             return self.space.to_string(np.asarray(self.architectures)[row])
         return self.space.to_string(self.space.from_index(row)[0] if order is None else self._architectures()[row])
 
-    def _column(
-        self, data: MetricData, rows: int, order: IntArray | None, most: int, payload: Payload
-    ) -> Column:
+    def _column(self, data: MetricData, rows: int, order: IntArray | None, most: int, payload: Payload) -> Column:
         """Check a metric's values and put them into the payload."""
         name, values = data.metric.name, np.asarray(data.values, dtype=np.float64)
         wanted = (rows,) if data.epochs is None else (rows, len(data.epochs), *values.shape[2:3])

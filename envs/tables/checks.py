@@ -107,7 +107,7 @@ def check_values(metric: Metric, values: FloatArray, describe: Callable[[int], s
 # unit → (smallest and largest median that results of trainings on real machines have, what to suspect)
 _PLAUSIBLE: dict[str, tuple[float, float, str, str]] = {
     "s": (0.0, 3e6, "", "milliseconds"),
-    "ms": (0.02, 6e5, "seconds", "microseconds"),
+    "ms": (0.02, 6e4, "seconds", "microseconds"),
     "FLOPs": (1e3, 1e16, "millions (or billions) of FLOPs", ""),
 }
 

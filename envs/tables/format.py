@@ -67,7 +67,9 @@ class Table:
         self.path = Path(path)
         self.header, self._payload_start, self._size = _read_header(self.path)
         if sha256 is not None and self.header.sha256 != sha256:
-            raise TableError(f"the table {self.path} is not the one it was: its contents have changed since it was opened")
+            raise TableError(
+                f"the table {self.path} is not the one it was: its contents have changed since it was opened"
+            )
         self._map: mmap.mmap | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -103,16 +103,18 @@ class ColumnReader:
 
     def means(self) -> FloatArray:
         """Return the mean over each row's own trainings, ``(rows × epochs,)`` float64."""
-        if self._means is None:
-            column = self.column
-            values = column.coding.decode(self._table.raw(column.block))  # (rows, epochs, seeds)
-            if column.trainings is None:
-                self._means = values.mean(axis=2).ravel()
-            else:
-                counts = self._table.raw(column.trainings).astype(np.int64)
-                own = np.arange(column.seeds) < counts[:, :, None]
-                self._means = (np.where(own, values, 0.0).sum(axis=2) / np.maximum(counts, 1)).ravel()
-        return self._means
+        if self._means is not None:
+            return self._means
+        column = self.column
+        values = column.coding.decode(self._table.raw(column.block))  # (rows, epochs, seeds)
+        if column.trainings is None:
+            means = values.mean(axis=2)
+        else:
+            counts = self._table.raw(column.trainings).astype(np.int64)  # (rows, epochs)
+            own = np.arange(column.seeds) < counts[:, :, None]
+            means = np.where(own, values, 0.0).sum(axis=2) / np.maximum(counts, 1)
+        self._means = flat = means.ravel()
+        return flat
 
     def forget(self) -> None:
         """Let go of the file's mapping."""

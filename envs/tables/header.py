@@ -42,7 +42,7 @@ class Column:
 
     metric: Metric
     block: Block
-    coding: Coding = Coding()
+    coding: Coding
     epochs: tuple[int, ...] | None = None
     seeds: int = 1
     trainings: Block | None = None
@@ -261,7 +261,12 @@ def _read_column(fields: Fields, rows: int, where: str) -> Column:
         raise fields.wrong("trainings", "null for a metric without epochs")
     column = Column(
         metric=Metric(
-            name, fields.text("unit", UNIT, 16), split, lower, upper, maximize=fields.flag("maximize"),
+            name,
+            fields.text("unit", UNIT, 16),
+            split,
+            lower,
+            upper,
+            maximize=fields.flag("maximize"),
         ),
         block=block,
         coding=Coding(fields.number("divide", 1.0, 1.0, 1e18), fields.number("add", 0.0, -1e18, 1e18), missing),
@@ -270,7 +275,7 @@ def _read_column(fields: Fields, rows: int, where: str) -> Column:
         trainings=trainings,
         averaged=fields.flag("averaged"),
         description=fields.text("description", default=""),
-    )  # fmt: skip
+    )
     if not lower <= upper:
         raise fields.wrong("lower", f"at most its upper bound {upper}")
     fields.done()

@@ -101,9 +101,7 @@ class RowLookup:
             rows = np.ascontiguousarray(rows)
         # As unsigned numbers, negative options are large ones.
         unsigned = rows.view(np.uint64)
-        if len(rows) and (
-            unsigned.max() >= self._largest or any(unsigned[:, j].max() >= k for j, k in self._smaller)
-        ):
+        if len(rows) and (unsigned.max() >= self._largest or any(unsigned[:, j].max() >= k for j, k in self._smaller)):
             self.space.check(rows)  # says what is wrong
         return rows
 

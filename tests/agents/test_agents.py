@@ -5,10 +5,11 @@ import json
 
 import numpy as np
 import pytest
-from support.landscape import make_env
 
 from pynascent.agents import AGENTS, make_agent
 from pynascent.envs import SearchBudget, SearchEnv, SearchTask
+
+from support.landscape import make_env
 
 EVALUATIONS = 30
 

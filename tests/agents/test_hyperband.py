@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from support.landscape import make_env
 
 from pynascent.agents import make_agent
 from pynascent.agents.hyperband import Bracket, bracket_sizes, rung_fidelities
 from pynascent.envs import SearchBudget
+
+from support.landscape import make_env
 
 
 def test_brackets_of_the_papers_table():

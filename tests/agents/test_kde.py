@@ -91,7 +91,7 @@ def test_failed_ones_are_bad_and_ties_keep_their_order():
 
 
 def test_proposal_has_the_best_ratio_of_the_draws():
-    rows, losses, model = fit(60)
+    model = fit(60)[2]
     proposed = model.propose(np.random.default_rng(5), 64)
     drawn = model.good.sample(np.random.default_rng(5), 64)
     ratio = model.bad.pdf(drawn) / model.good.pdf(drawn)

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from support.landscape import make_env
 
 from pynascent.agents import make_agent
 from pynascent.envs import SearchBudget
 from pynascent.envs.spaces import ChainSpace
+
+from support.landscape import make_env
 
 SMALL = ChainSpace(stages=1, blocks=2, operations=("skip", "conv_1x1", "conv_3x3"), widths=(8,))  # 18 rows
 

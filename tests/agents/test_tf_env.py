@@ -3,11 +3,12 @@
 import gymnasium
 import numpy as np
 import pytest
-from support.landscape import make_env
 
 from pynascent.agents import make_agent
 from pynascent.agents.tensorflow_setup import tensorflow_for_agents
 from pynascent.envs import BudgetExhausted, SearchBudget
+
+from support.landscape import make_env
 
 FIRST, MID, LAST = 0, 1, 2
 
@@ -104,7 +105,7 @@ def test_a_truncated_episode_keeps_its_discount(tf_env, lanes):
 
 
 def test_observations_are_copies(tf_env):
-    env = tf_env.GymnasiumEnvironment(vector(copy=False) if False else vector(), seed=0)
+    env = tf_env.GymnasiumEnvironment(vector(vector_kwargs={"copy": False}), seed=0)
     first = env.reset().observation
     before = first.copy()
     env.step(np.zeros(3, dtype=np.int64))

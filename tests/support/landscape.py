@@ -49,7 +49,7 @@ class Landscape:
 
 
 def make_env(agent, lanes: int = 4, seed: int = 0, fail: float = 0.0, terms=None, space=None, **options):
-    """Make a vector environment as an agent asks for it."""
+    """Make a vector environment as an agent (or its class) asks for it."""
     task = SearchTask(Landscape(seed, fail, space), Objective(terms or {"accuracy": 1.0}))
     chosen = {"observation": agent.observation, "autoreset_mode": agent.autoreset_mode, **options}
-    return SearchVectorEnv(lanes, task, chosen.pop("formulation", agent.formulation), **chosen)
+    return SearchVectorEnv(lanes, task, chosen.pop("formulation", agent.formulations[0]), **chosen)

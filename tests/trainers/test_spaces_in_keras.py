@@ -23,7 +23,7 @@ from pynascent.evaluation.profile import MULTIPLY_ACCUMULATE, profile_flops  # n
 from pynascent.trainers.datasets import load_dataset  # noqa: E402
 from pynascent.trainers.keras_builder import build_model  # noqa: E402
 from pynascent.trainers.recipe import Recipe  # noqa: E402
-from pynascent.trainers.training import train_candidate  # noqa: E402
+from pynascent.trainers.training import model_with_weights, train_candidate  # noqa: E402
 
 DIGITS = {"input_shape": (8, 8, 1), "classes": 10}
 SPACES_FOR_DIGITS: dict[str, SearchSpace] = {
@@ -60,30 +60,36 @@ def test_every_activation_costs_what_the_profiler_says(function):
 
 @pytest.mark.parametrize("name", SPACES_FOR_DIGITS)
 def test_a_random_architecture_trains_one_epoch_on_digits(name):
-    """The real data, the real training: the loss falls and accuracy leaves chance behind."""
+    """The real data and the real training: all that can move has moved, and the loss has fallen."""
     space, dataset = SPACES_FOR_DIGITS[name], load_dataset("digits")
     row = space.sample(np.random.default_rng(2024))[0]
     network = space.network(row)
-    assert build_model(network).count_params() == space.cost(row)["parameters"][0]
-    result = train_candidate(network, dataset, Recipe(learning_rate=3e-3), epochs=1, seed=1)
-    assert result.status == Status.OK
-    untrained = np.log(10)
-    assert np.isfinite(result.losses).all() and len(result.losses) == 1
-    assert result.losses[0] < untrained + 1.0
-    assert result.validation_accuracy > 0.12
-    before = build_model(network, seed=1).get_weights()
-    moved = [not np.array_equal(old, new) for old, new in zip(before, result.checkpoints[-1], strict=True)]
-    assert np.mean(moved) > 0.9
+    untrained = build_model(network, seed=1)
+    assert untrained.count_params() == space.cost(row)["parameters"][0]
+    result = train_candidate(network, dataset, Recipe(learning_rate=1e-3, batch_size=10), epochs=1, seed=1)
+    assert result.status == Status.OK and len(result.losses) == 1 and np.isfinite(result.losses[0])
+    weights = zip(untrained.get_weights(), result.checkpoints[-1], strict=True)
+    assert np.mean([not np.array_equal(before, after) for before, after in weights]) > 0.9
+    trained = model_with_weights(network, result.checkpoints[-1])
+    assert mean_loss(trained, dataset.train) < mean_loss(untrained, dataset.train)
+
+
+def mean_loss(model, split) -> float:
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    return float(loss(split.labels, model(split.images, training=False)))
 
 
 @pytest.mark.parametrize("name", ["vit", "nasbench101"])
 def test_models_with_our_own_layers_save_and_load(name, tmp_path):
-    space = SPACES_FOR_DIGITS[name]
-    rng = np.random.default_rng(4)
-    rows = space.sample(rng, 50)
-    ops = [{layer.op for layer in space.network(row).layers} for row in rows]
+    space, rng = SPACES_FOR_DIGITS[name], np.random.default_rng(4)
     own = {"position", "attention"} if name == "vit" else {"truncate"}
-    network = space.network(next(row for row, found in zip(rows, ops, strict=True) if own <= found))
+    row = space.largest()
+    if name == "nasbench101":  # three branches share 16 channels: 6 + 5 + 5, and the first feeds the second
+        row = space.parse(
+            "conv3x3-bn-relu(0) conv1x1-bn-relu(0,1) maxpool3x3(0) conv3x3-bn-relu() conv3x3-bn-relu() output(1,2,3)"
+        )
+    network = space.network(row)
+    assert own <= {layer.op for layer in network.layers}
     model = build_model(network, seed=5)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")

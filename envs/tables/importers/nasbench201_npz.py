@@ -13,8 +13,17 @@ from ..errors import TableError
 from .base import Counter, ImportRequest, accuracy, existing, provenance
 from .hw_nas_bench import device_metric
 from .nasbench201 import (
-    CITATION, DATASETS, EPOCHS, FLOPS, HW_CITATION, HW_LICENCE, LICENCE, PARAMETERS, SOURCE, Dataset,
-)  # fmt: skip
+    CITATION,
+    DATASETS,
+    EPOCHS,
+    FLOPS,
+    HW_CITATION,
+    HW_LICENCE,
+    LICENCE,
+    PARAMETERS,
+    SOURCE,
+    Dataset,
+)
 
 KIND = "nasbench201-npz"
 SHORT_COST = 12 / 200
@@ -70,7 +79,11 @@ def read(request: ImportRequest) -> Iterator[TableData]:
 
 
 def _table(
-    request: ImportRequest, dataset: Dataset, arrays: dict[str, np.ndarray], values: dict[str, FloatArray], files: list[Path]
+    request: ImportRequest,
+    dataset: Dataset,
+    arrays: dict[str, np.ndarray],
+    values: dict[str, FloatArray],
+    files: list[Path],
 ) -> TableData:
     key = dataset.key
 
@@ -96,47 +109,67 @@ def _table(
     single = validation.shape[1] > 1
     metrics = [
         accuracy(
-            stacked, EPOCHS, dataset.validation * (2 if single else 6),
+            stacked,
+            EPOCHS,
+            dataset.validation * (2 if single else 6),
             description="12 epochs: one figure for each architecture. 200 epochs: "
             + ("each training by itself." if single else "mean over the benchmark's trainings."),
             averaged=not single,
         ),
         accuracy(
-            np.stack([take(f"test12_{key}"), take(f"test200_{key}")], axis=1)[:, :, None], EPOCHS, dataset.test * 6,
-            "test_accuracy", "test", averaged=True,
+            np.stack([take(f"test12_{key}"), take(f"test200_{key}")], axis=1)[:, :, None],
+            EPOCHS,
+            dataset.test * 6,
+            "test_accuracy",
+            "test",
+            averaged=True,
             description="12 epochs: one figure for each architecture. 200 epochs: mean over the benchmark's trainings."
             + (" CIFAR-10: of models trained on training and validation images together." if key == "c10" else ""),
         ),
-    ]  # fmt: skip
+    ]
     if key == "c10":
         metrics.append(
             accuracy(
-                take("test200_c10valid")[:, None, None], (200,), dataset.test * 6, "half_test_accuracy", "test",
+                take("test200_c10valid")[:, None, None],
+                (200,),
+                dataset.test * 6,
+                "half_test_accuracy",
+                "test",
                 "Test accuracy of the models whose validation accuracy this table has, trained on half the images.",
                 averaged=True,
-            )  # fmt: skip
+            )
         )
     elif trainings is not None:
         metrics.append(
             accuracy(
-                trainings[:, None, :], (200,), dataset.validation + dataset.test, "full_test_accuracy", "test",
+                trainings[:, None, :],
+                (200,),
+                dataset.validation + dataset.test,
+                "full_test_accuracy",
+                "test",
                 "Each training on validation and test images together: for reports, never for a search.",
-            )  # fmt: skip
+            )
         )
     seconds = take(f"traintime200_s_{key}")
-    times = np.stack([(seconds * SHORT_COST).astype(np.float32), seconds.astype(np.float32)], axis=1)
+    times = np.stack([seconds * SHORT_COST, seconds], axis=1).astype(np.float32).astype(np.float64)
     metrics += [
         MetricData(
-            METRICS["training_seconds"], times[:, :, None], EPOCHS,
-            "Published seconds of 200 epochs, mean over trainings; 12 epochs cost 0.06 of it.", averaged=True,
+            METRICS["training_seconds"],
+            times[:, :, None],
+            EPOCHS,
+            "Published seconds of 200 epochs, mean over trainings; 12 epochs cost 0.06 of it.",
+            averaged=True,
         ),
-        # 5 and 6 decimals are what was published: the rest is float32's.
-        MetricData(METRICS["flops"], np.rint(take(f"flops_m_{key}") * 1e5) * 20.0, description=FLOPS),
+        MetricData(
+            METRICS["flops"],
+            np.rint(take(f"flops_m_{key}") * 2e6),
+            description=f"{FLOPS} Here rounded to float32: off by 12 at most.",
+        ),
         MetricData(
             Metric("trainable_parameters", "count"), np.rint(take(f"params_m_{key}") * 1e6), description=PARAMETERS
         ),
         *_devices(values, key),
-    ]  # fmt: skip
+    ]
     return TableData(
         name=f"{request.name or 'NASBench201'}-{dataset.label}",
         space=space,

@@ -227,19 +227,24 @@ def _table(
         space = CategoricalSpace({c.name: c.options for c in space.choices}, space.label, float(flops.max()))
     metrics = [
         accuracy(
-            _stack([row.validation for row in rows]), epochs, dataset.validation,
+            _stack([row.validation for row in rows]),
+            epochs,
+            dataset.validation,
             description="Each fidelity is a training of its own, its learning rate annealed to its end.",
         ),
         MetricData(
-            METRICS["training_seconds"], _stack([row.seconds for row in rows]), epochs,
+            METRICS["training_seconds"],
+            _stack([row.seconds for row in rows]),
+            epochs,
             "Training time and one pass over the validation images, as nats_bench charges a query.",
         ),
         MetricData(METRICS["flops"], flops, description=FLOPS),
         MetricData(
             Metric("trainable_parameters", "count"),
-            np.rint(np.array([row.parameters for row in rows]) * 1e6), description=PARAMETERS,
+            np.rint(np.array([row.parameters for row in rows]) * 1e6),
+            description=PARAMETERS,
         ),
-    ]  # fmt: skip
+    ]
     if all(len(row.test) == len(epochs) for row in rows):
         note = "Of models trained on training and validation images together." if dataset.key == "c10" else ""
         metrics.insert(

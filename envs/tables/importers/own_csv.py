@@ -80,7 +80,9 @@ class _Lines:
             raise TableError(f"{self.path}: a column is there twice in {names}")
         absent = [metric.column for metric in self.schema.metrics if metric.column not in names]
         if absent:
-            raise TableError(f"{self.path} has no column {absent[0]!r} that the schema names: it has {', '.join(names)}")
+            raise TableError(
+                f"{self.path} has no column {absent[0]!r} that the schema names: it has {', '.join(names)}"
+            )
         choices = [choice.name for choice in space.choices]
         if not ({"architecture", "index"} & set(names) or set(choices) <= set(names)):
             raise TableError(
@@ -163,8 +165,8 @@ class _Lines:
                 continue
             if not np.isnan(result[row]) and result[row] != value:
                 raise TableError(
-                    f"{self.path}, line {line}: {metric.column} is {value:g} where another line of the same architecture "
-                    f'has {result[row]:g}: give it per = "training", or one value'
+                    f"{self.path}, line {line}: {metric.column} is {value:g} where another line of the same "
+                    f'architecture has {result[row]:g}: give it per = "training", or one value'
                 )
             result[row] = value
         return result

@@ -68,9 +68,13 @@ class MetricSchema:
         """Return the column for the table: values in the file's unit, ``(rows,)`` or ``(rows, epochs, seeds)``."""
         values = values / self.divide if self.divide != 1.0 else values * self.multiply
         return MetricData(
-            self.metric, values, epochs if self.per_training else None, self.description,
-            gaps=self.gaps, trust_unit=self.trust_unit,
-        )  # fmt: skip
+            self.metric,
+            values,
+            epochs if self.per_training else None,
+            self.description,
+            gaps=self.gaps,
+            trust_unit=self.trust_unit,
+        )
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ class Schema:
     ) -> TableData:
         """Return the table of these rows."""
         space = self.space
-        if isinstance(space, CategoricalSpace):
+        if type(space) is CategoricalSpace:
             flops = next((data.values for data in metrics if data.metric.name == "flops"), None)
             if flops is not None and not np.isnan(flops).all() and "largest_flops" not in space.config():
                 space = CategoricalSpace(**{**space.config(), "largest_flops": float(np.nanmax(flops))})
@@ -239,6 +243,6 @@ def _metric(name: str, item: Any, where: str) -> MetricSchema:
     )
     Fields({"name": name}, where).text("name", METRIC_NAME, 64)
     if schema.gaps and schema.per_training:
-        raise TableError(f"{where}: metric {name!r} may have gaps only with per = \"architecture\"")
+        raise TableError(f'{where}: metric {name!r} may have gaps only with per = "architecture"')
     fields.done()
     return schema

@@ -9,6 +9,7 @@ import pytest
 from support.space_variants import VARIANTS
 
 from pynascent.envs.spaces import SPACES, Cost, SearchSpace, network_cost, space_from_config, space_to_config
+from pynascent.envs.spaces.base import ENUMERABLE
 
 SMALL = 200_000  # combinations that a test enumerates
 
@@ -218,6 +219,18 @@ def test_the_mask_offers_every_option_that_leads_to_a_valid_architecture(space, 
             prefix = np.unique(rows[:, : position + 1], axis=0)
             offered = np.unique(np.column_stack([rows[:, :position], mask]), axis=0)
             assert offered[:, position:].sum() == len(prefix)
+
+
+def test_a_spaces_own_mask_is_the_one_that_enumeration_gives(space, rng):
+    if space.size > ENUMERABLE:
+        if space.constrained:
+            with pytest.raises(NotImplementedError, match="must define option_mask"):
+                SearchSpace.option_mask(space, np.full((1, space.n), -1), np.array([0]))
+        return
+    rows, positions = space.sample(rng, 2000), rng.integers(0, space.n, 2000)
+    rows[np.arange(space.n) >= positions[:, None]] = -1
+    by_enumeration = SearchSpace.option_mask(space, rows, positions)
+    np.testing.assert_array_equal(space.option_mask(rows, positions), by_enumeration)
 
 
 def test_masks_at_mixed_positions_equal_masks_at_each(space, rng):

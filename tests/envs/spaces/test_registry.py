@@ -51,7 +51,9 @@ def test_unknown_names_list_the_known_ones(name):
         space_from_config({"space": name})
 
 
-@pytest.mark.parametrize("path", ["spaces_of_a_user:Missing", "no_such_module:Space", ":Space", "spaces_of_a_user:", "a..b:C"])
+@pytest.mark.parametrize(
+    "path", ["spaces_of_a_user:Missing", "no_such_module:Space", ":Space", "spaces_of_a_user:", "a..b:C"]
+)
 def test_paths_that_lead_nowhere_are_refused(user_module, path):
     with pytest.raises(ValueError, match="cannot be imported"):
         space_from_config({"space": path})

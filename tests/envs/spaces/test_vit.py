@@ -7,7 +7,9 @@ from pynascent.envs.spaces import VisionTransformerSpace
 
 
 def test_validity_is_divisibility():
-    space = VisionTransformerSpace(patches=(2, 3, 4, 64), widths=(48, 64), heads=(2, 3, 5), depths=(1,), mlp_ratios=(2,))
+    space = VisionTransformerSpace(
+        patches=(2, 3, 4, 64), widths=(48, 64), heads=(2, 3, 5), depths=(1,), mlp_ratios=(2,)
+    )
     valid = {tuple(space.options(row).values()) for row in next(space.enumerate())}
     assert valid == {
         (patch, 1, width, heads, 2)

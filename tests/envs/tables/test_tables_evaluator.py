@@ -12,8 +12,15 @@ import pytest
 from pynascent.envs.evaluation import METRICS, Evaluation, Evaluator, Metric
 from pynascent.envs.spaces import ChainSpace, SearchSpace
 from pynascent.envs.tables import (
-    MEAN_SEED, CategoricalSpace, MetricData, Table, TableData, TableError, TableEvaluator, verify_table,
-)  # fmt: skip
+    MEAN_SEED,
+    CategoricalSpace,
+    MetricData,
+    Table,
+    TableData,
+    TableError,
+    TableEvaluator,
+    verify_table,
+)
 
 
 @pytest.fixture
@@ -208,9 +215,7 @@ def test_pickles_and_copies_go_by_arguments(known, tmp_path):
     for other in (pickle.loads(packed), copy.deepcopy(evaluator)):
         assert other.fidelities == (9, 27)
         np.testing.assert_array_equal(other.evaluate(*arguments)["isi"], before["isi"])
-        np.testing.assert_array_equal(
-            other.evaluate(*arguments)["validation_accuracy"], before["validation_accuracy"]
-        )
+        np.testing.assert_array_equal(other.evaluate(*arguments)["validation_accuracy"], before["validation_accuracy"])
     restored = pickle.loads(pickle.dumps(before))
     np.testing.assert_array_equal(restored["flops"], before["flops"])
     evaluator.close()
@@ -292,13 +297,16 @@ def test_large_spaces(space, tmp_path):
     assert list(verify_table(Table(table.path), space))
 
 
-def test_a_constrained_space_is_covered_by_its_valid_architectures(tmp_path):
-    class Constrained(CategoricalSpace):
-        def valid(self, architectures):
-            rows = np.atleast_2d(architectures)
-            return rows[:, 0] <= rows[:, 1]
+class ConstrainedSpace(CategoricalSpace):
+    """Two choices, the first at most the second."""
 
-    space = Constrained({"a": (0, 1, 2), "b": (0, 1, 2)})
+    def valid(self, architectures):
+        rows = np.atleast_2d(architectures)
+        return rows[:, 0] <= rows[:, 1]
+
+
+def test_a_constrained_space_is_covered_by_its_valid_architectures(tmp_path):
+    space = ConstrainedSpace({"a": (0, 1, 2), "b": (0, 1, 2)})
     metric = Metric("score", "fraction", "validation", 0.0, 1.0, maximize=True)
     data = TableData("c", space, [MetricData(metric, np.arange(6.0)[:, None, None] / 10, (1,))], "score")
     table = data.write(tmp_path / "t.nastable")

@@ -18,10 +18,11 @@ from pynascent.envs.tables import MEAN_SEED, Table, TableError, TableEvaluator, 
 FILES = 1000
 # Sizes, types and texts that a header has no use for.
 HOSTILE = [
-    -1, 0, 1, 2, 63, 64, 2**16, 2**31, 2**40, 2**62, 2**63, 2**64, -(2**63), 10**19, 0.5, -0.0, 1e308, 1e-320, True, False, None, "",
-    "object", "O", "|O", "<f8", "float64", "uint8", "int64", "float16", "../../../tmp/x", "/etc/passwd", "a\0b", "os:system",
-    "pynascent.envs.spaces:ChainSpace", "builtins:eval", "__import__('os').system('true')", "x" * 5000, [], {}, [[]], [-1], [2**62] * 3,
-    [1] * 70000, {"space": "os:system"}, {"dtype": "uint8", "offset": 0, "shape": [72]}, [[[[[[[[1]]]]]]]], ["validation_accuracy"],
+    -1, 0, 1, 2, 63, 64, 2**16, 2**31, 2**40, 2**62, 2**63, 2**64, -(2**63), 10**19, 0.5, -0.0, 1e308, 1e-320,
+    True, False, None, "", "object", "O", "|O", "<f8", "float64", "uint8", "int64", "float16", "../../../tmp/x",
+    "/etc/passwd", "a\0b", "os:system", "pynascent.envs.spaces:ChainSpace", "builtins:eval", "x" * 5000,
+    "__import__('os').system('true')", [], {}, [[]], [-1], [2**62] * 3, [1] * 70000, {"space": "os:system"},
+    {"dtype": "uint8", "offset": 0, "shape": [72]}, [[[[[[[[1]]]]]]]], ["validation_accuracy"],
 ]  # fmt: skip
 
 
