@@ -5,6 +5,7 @@ The scalar environment runs it with one lane, the vector environment with N; nei
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .budget import BudgetExhausted
-from .evaluation import FloatArray, IntArray, Status
+from .evaluation import FloatArray, IntArray, Status, TabularEvaluator
 from .formulations import Formulation, make_formulation
 from .hashing import UIntArray, below, mix
 from .lanes import BoolArray, Lanes
@@ -29,25 +30,40 @@ _TRAINING, _START = 1, 2
 _STATUS_NAMES = np.array([status.name.lower() for status in Status])
 
 
-@dataclass
 class Results:
     """What is known of the lanes that were evaluated in one step.
 
-    Attributes:
+    Args:
         here: ``(N,)`` bool, the lanes that were evaluated; elsewhere the other arrays mean nothing.
-        metrics: ``(N, m + 1)`` float64, the task's visible metrics and ``cost_seconds``.
+        metrics: ``(N, m + 1)`` float64, the task's visible metrics and ``cost_seconds``; or a function that
+            returns them, called when they are first wanted.
         labels: ``status``, ``epochs`` and ``training_seed``: ``(N,)`` arrays, or one value for all lanes.
     """
 
-    here: BoolArray
-    metrics: FloatArray
-    labels: dict[str, Any]
+    def __init__(self, here: BoolArray, metrics: FloatArray | Callable[[], FloatArray], labels: dict[str, Any]) -> None:
+        self.here, self.labels, self._metrics = here, labels, metrics
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether all lanes were looked up in one pass (the metrics are still to be gathered)."""
+        return callable(self._metrics)
+
+    @property
+    def metrics(self) -> FloatArray:
+        """``(N, m + 1)``."""
+        if callable(self._metrics):
+            self._metrics = self._metrics()
+        return self._metrics
 
     def replace(self, lanes: BoolArray, other: Results) -> Results:
         """Return these results with those of some lanes ``(N,)`` bool taken from ``other``."""
         labels = {name: np.where(lanes, other.labels[name], value) for name, value in self.labels.items()}
         metrics = np.where(lanes[:, None], other.metrics, self.metrics)
         return Results(np.where(lanes, other.here, self.here), metrics, labels)
+
+    def without(self, lanes: BoolArray) -> Results:
+        """Return these results with nothing said of some lanes ``(N,)`` bool."""
+        return Results(self.here & ~lanes, self._metrics, self.labels)
 
 
 @dataclass
@@ -119,7 +135,8 @@ class SearchDynamics:
         # Lanes whose start the budget did not cover: their next step truncates.
         self._unpaid: BoolArray = np.zeros(num_lanes, dtype=bool)
         self._any_unpaid = False
-        self._lookup = Lookup(task) if Lookup.serves(task) else None
+        tabular = isinstance(task.evaluator, TabularEvaluator) and self.lanes.coder is not None
+        self._lookup = Lookup(task, self.lanes.coder) if tabular else None  # type: ignore[arg-type]
 
     # -- episodes -------------------------------------------------------------------------------------
 
@@ -219,19 +236,25 @@ class SearchDynamics:
             self._any_unpaid = bool(self._unpaid.any())
             self._truncate(outcome, unpaid & ~started)
         rewards = outcome.rewards.reshape(self.num_lanes, self._rewards)
-        whole = unpaid is None and len(rows) == self.num_lanes
-        new = values - self.values if self.rules.reward_is_gain else values
-        if whole:
-            rewards[:] = new
+        # A pass over all lanes: those that were not asked have the value that they had, and gain exactly nothing.
+        whole = len(rows) == self.num_lanes if unpaid is None else False
+        whole = whole or results.everywhere
+        if whole and self.rules.reward_is_gain:
+            rewards += values - self.values
+        elif whole:
+            rewards[:] = values
         else:
+            new = values - self.values if self.rules.reward_is_gain else values
             np.copyto(rewards, new, where=here[:, None])
         if self.rules.reward_is_gain:
-            if whole:
-                self.values[:] = values
-            else:
-                np.copyto(self.values, values, where=here[:, None])
+            self.values = values if whole else np.where(here[:, None], values, self.values)
             if restarted is not None:
                 rewards[restarted] = 0.0
+
+    @property
+    def _everywhere_known(self) -> bool:
+        """Whether every lane has a complete architecture."""
+        return self.rules.starts_complete
 
     @staticmethod
     def _truncate(outcome: Outcome, lanes: BoolArray) -> None:
@@ -266,10 +289,10 @@ class SearchDynamics:
         if self._lookup is not None and not self.task.decorated:
             seed = self._training_seeds(self.lanes.everywhere)
             seed = seed if isinstance(seed, int) else int(seed[0])
-            found = self._lookup.block(epochs, seed)[self.lanes.codes()[0]]
-            values = found[: self._rewards]
-            if not np.isnan(values[0]):
-                measured = dict(zip(self.metric_names, found[self._rewards :].tolist(), strict=True))
+            block, code = self._lookup.block(epochs, seed), self.lanes.codes()[0]
+            values = block.values[code]
+            if block.complete or not np.isnan(values[0]):
+                measured = dict(zip(self.metric_names, block.metrics[code].tolist(), strict=True))
                 return values, {**measured, "status": "ok", "epochs": epochs, "training_seed": seed}
         chosen = None if fidelity is None else np.array([fidelity])
         batch, results = self._evaluate(self.lanes.everywhere, chosen)
@@ -296,24 +319,14 @@ class SearchDynamics:
 
         Other lanes' rows of the objective mean nothing.
         """
-        everywhere = len(rows) == self.num_lanes
         here = np.zeros(self.num_lanes, dtype=bool)
         here[rows] = True
         epochs: Any = self.epochs if fidelity is None else np.array(self.rules.fidelities, dtype=np.int64)[fidelity]
         seeds = self._training_seeds(rows)
         if self._lookup is not None and not self.task.decorated:
-            if isinstance(epochs, int) and isinstance(seeds, int) and 2 * len(rows) > self.num_lanes:
-                # Looking all lanes up is cheaper than picking most of them; unfinished ones read row 0.
-                codes = self.lanes.codes()
-                if not everywhere and not self.rules.starts_complete:
-                    codes[~here] = 0
-                found = self._lookup.gather(codes, epochs, seeds)
-            else:
-                found = np.zeros((self.num_lanes, self._rewards + len(self.metric_names)))
-                found[rows] = self._lookup.gather(self.lanes.codes(rows), epochs, seeds)
-            values = found[:, : self._rewards]
-            if not np.isnan(values[:, 0]).any():
-                return values, Results(here, found[:, self._rewards :], self._labels(rows, "ok", epochs, seeds))
+            found = self._look_up(self._lookup, rows, epochs, seeds)
+            if found is not None:
+                return found[0], Results(here, found[1], self._labels(rows, "ok", epochs, seeds))
         epochs = np.broadcast_to(epochs, (len(rows),)).astype(np.int64)
         seeds = np.broadcast_to(seeds, (len(rows),)).astype(np.int64)
         evaluation, rewards = self.task.evaluate(np.ascontiguousarray(self.lanes.architectures[rows]), epochs, seeds)
@@ -323,6 +336,28 @@ class SearchDynamics:
         columns = [evaluation[name] for name in self.task.visible_metrics]
         metrics[rows] = np.column_stack([*columns, evaluation.cost_seconds])
         return values, Results(here, metrics, self._labels(rows, _STATUS_NAMES[evaluation.status], epochs, seeds))
+
+    def _look_up(
+        self, lookup: Lookup, rows: IntArray, epochs: Any, seeds: Any
+    ) -> tuple[FloatArray, FloatArray | Callable[[], FloatArray]] | None:
+        """Return the objective ``(N, k)`` and the metrics from the table, or None where it lacks a row."""
+        if isinstance(epochs, int) and isinstance(seeds, int):
+            block = lookup.block(epochs, seeds)
+            if block.complete and (len(rows) == self.num_lanes or self._everywhere_known):
+                # One pass over all lanes; the metrics wait until somebody looks, the codes are not written into.
+                codes = self.lanes.codes()
+                values = block.values.take(codes, axis=0, mode="clip")
+                return values, lambda: block.metrics.take(codes, axis=0)
+        codes = self.lanes.codes(rows)
+        values = np.zeros((self.num_lanes, self._rewards))
+        metrics = np.zeros((self.num_lanes, len(self.metric_names)))
+        each_epochs, each_seeds = np.broadcast_to(epochs, codes.shape), np.broadcast_to(seeds, codes.shape)
+        for pair in set(zip(each_epochs.tolist(), each_seeds.tolist(), strict=True)):
+            block = lookup.block(*pair)
+            same = np.flatnonzero((each_epochs == pair[0]) & (each_seeds == pair[1]))
+            values[rows[same]] = block.values[codes[same]]
+            metrics[rows[same]] = block.metrics[codes[same]]
+        return None if np.isnan(values[rows, 0]).any() else (values, metrics)
 
     def _labels(self, rows: IntArray, status: Any, epochs: Any, seeds: Any) -> dict[str, Any]:
         labels = {"status": status, "epochs": epochs, "training_seed": seeds}

@@ -7,23 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .coding import Coder, coder
 from .evaluation import FloatArray, IntArray
 from .spaces import SearchSpace
 
 BoolArray = NDArray[np.bool_]
-
-
-def code_strides(space: SearchSpace) -> IntArray | None:
-    """Return the weights ``(n,)`` of a mixed-radix code of architectures, or None where int64 is too small.
-
-    The code numbers every combination of options, the last choice fastest. It is the environments' own
-    key for look-ups; a space's `index` may have another order.
-    """
-    if space.size > np.iinfo(np.int64).max:
-        return None
-    strides = np.ones(space.n, dtype=np.int64)
-    strides[:-1] = np.cumprod(space.cardinalities[:0:-1])[::-1]
-    return strides
 
 
 class Lanes:
@@ -31,6 +19,12 @@ class Lanes:
 
     The observation is kept with the state and changed with it, so that a step costs a few vector
     operations however wide an observation is.
+
+    Args:
+        space: the space.
+        num_lanes: N.
+        horizon: steps of an episode.
+        partial: whether choices may be undecided.
 
     Arrays are stored feature by feature (their (N, …) forms are transposed views), since a rule touches one
     choice of many lanes.
@@ -44,13 +38,13 @@ class Lanes:
         uniform: whether all lanes have the same position and step, so that one number speaks for all.
     """
 
-    def __init__(self, space: SearchSpace, num_lanes: int, horizon: int) -> None:
+    def __init__(self, space: SearchSpace, num_lanes: int, horizon: int, partial: bool) -> None:
         n, width = space.n, int(space.offsets[-1])
         self.n, self.horizon = n, horizon
         self.positions: IntArray = np.zeros(num_lanes, dtype=np.int64)  # (N,)
         self.steps: IntArray = np.zeros(num_lanes, dtype=np.int64)  # (N,)
         self.uniform = True
-        self.strides: IntArray | None = code_strides(space)  # (n,)
+        self.coder = coder(space, partial) if Coder.fits(space, partial) else None
         self.offsets: IntArray = space.offsets[:-1]  # (n,)
         self.everywhere: IntArray = np.arange(num_lanes, dtype=np.int64)  # (N,)
         self._by_choice: IntArray = np.full((n, num_lanes), -1, dtype=np.int64)
@@ -81,18 +75,15 @@ class Lanes:
         return len(self.steps)
 
     def codes(self, rows: IntArray | None = None) -> IntArray:
-        """Return the mixed-radix codes of complete architectures, of all lanes or of some.
+        """Return the codes of all lanes or of some.
 
         Raises:
-            OverflowError: the space is too large for int64 codes.
+            OverflowError: the space is too large to be coded.
         """
-        if self.strides is None:
-            raise OverflowError("this space has too many combinations for int64 codes")
+        if self.coder is None:
+            raise OverflowError("this space has too many combinations to be coded")
         decided = self._by_choice if rows is None else self._by_choice[:, rows]
-        codes = decided[-1].copy()
-        for choice in range(self.n - 1):
-            codes += decided[choice] * self.strides[choice]
-        return codes
+        return self.coder.encode(decided.T)
 
     def observation(self) -> NDArray[np.float32]:
         """Return a copy of ``flat`` ``(N, d + 2)``, stored feature by feature as it is."""

@@ -54,12 +54,17 @@ class Observer:
             step=spaces.Discrete(self.formulation.horizon + 1),
         )
 
-    def observe(self, lanes: Lanes, masks: NDArray[np.int8]) -> Any:
-        """Return the observations of N lanes, with the lane as leading axis of every array."""
+    def observe(self, lanes: Lanes, masks: NDArray[np.int8] | None) -> Any:
+        """Return the observations of N lanes, with the lane as leading axis of every array.
+
+        Args:
+            lanes: the state.
+            masks: ``(N, mask size)``; only the masked observation needs them.
+        """
         if self.kind == "flat":
             return lanes.observation()
         if self.kind == "masked":
-            return {"observation": lanes.observation(), "action_mask": masks.copy()}
+            return {"observation": lanes.observation(), "action_mask": np.array(masks, dtype=np.int8)}
         return {
             "architecture": lanes.architectures + 1,
             "position": lanes.positions.copy(),

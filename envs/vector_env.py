@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,11 +12,13 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
 from .budget import BudgetExhausted, SearchBudget, budget_from_config
+from .coded_lanes import CodedLanes
 from .dynamics import Outcome, Results, SearchDynamics
 from .evaluation import Evaluator, IntArray
 from .formulations import Formulation
 from .history import SearchHistory
 from .lanes import BoolArray
+from .lazy_info import LazyInfo
 from .objective import Objective
 from .observations import Observer
 from .search_env import lane_seeds, reward_space
@@ -192,7 +193,7 @@ class SearchVectorEnv(VectorEnv):
         elif started is not None:
             outcome.results = outcome.results.replace(done, started)
         else:  # nothing is evaluated at a start: only lanes that go on have something to say
-            outcome.results = replace(outcome.results, here=outcome.results.here & ~done)
+            outcome.results = outcome.results.without(done)
         observation, infos = self._observe(outcome)
         return observation, {**infos, **final}
 
@@ -222,14 +223,25 @@ class SearchVectorEnv(VectorEnv):
         getattr(self.task.evaluator, "close", lambda: None)()
 
     def _observe(self, outcome: Outcome) -> tuple[Any, dict[str, Any]]:
-        masks = self.formulation.action_mask(self.dynamics.lanes)
+        lanes, rules, results = self.dynamics.lanes, self.formulation, outcome.results
+        if self._observer.kind == "masked" or not isinstance(lanes, CodedLanes):
+            masks = rules.action_mask(lanes)
+            return self._observer.observe(lanes, masks), self._infos(masks, results)
+        # Coded lanes replace their arrays: what this step saw can be worked out when somebody looks.
+        seen = lanes.snapshot()
+        infos = LazyInfo(lambda: self._infos(rules.action_mask(seen), results))
+        if self.task.budget is not None:
+            len(infos)  # a budget goes on being spent: fill now
+        return self._observer.observe(lanes, None), infos
+
+    def _infos(self, masks: NDArray[np.int8], results: Results | None) -> dict[str, Any]:
         infos: dict[str, Any] = {"action_mask": masks, "_action_mask": self._everywhere}
-        if outcome.results is not None and outcome.results.here.any():
-            infos.update(self._evaluation_infos(outcome.results))
+        if results is not None and results.here.any():
+            infos.update(self._evaluation_infos(results))
         if self.task.budget is not None:
             for name, value in self.task.budget.info().items():
                 infos[name], infos[f"_{name}"] = np.full(self.num_envs, value), self._everywhere
-        return self._observer.observe(self.dynamics.lanes, masks), infos
+        return infos
 
     def _evaluation_infos(self, results: Results) -> dict[str, Any]:
         """Return the results as columns over all lanes, and the mask of the lanes that they speak of."""

@@ -10,6 +10,8 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from ..coded_lanes import CodedLanes
+from ..coding import Coder
 from ..evaluation import IntArray
 from ..lanes import BoolArray, Lanes
 from ..spaces import SearchSpace
@@ -64,7 +66,11 @@ class Formulation(ABC):
 
     def lanes(self, num_lanes: int) -> Lanes:
         """Return the state of N lanes in which nothing is decided."""
-        return Lanes(self.space, num_lanes, self.horizon)
+        partial = not self.starts_complete
+        # One lane is faster without tables; the rules for one lane write into its arrays.
+        if num_lanes > 1 and not self._constrained and Coder.fits(self.space, partial):
+            return CodedLanes(self.space, num_lanes, self.horizon, partial)
+        return Lanes(self.space, num_lanes, self.horizon, partial)
 
     @property
     @abstractmethod

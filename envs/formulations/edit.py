@@ -8,6 +8,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from ..coded_lanes import CodedLanes
 from ..evaluation import IntArray
 from ..lanes import BoolArray, Lanes
 from .base import Formulation, Transition
@@ -46,13 +47,19 @@ class Edit(Formulation):
     def apply(self, lanes: Lanes, actions: IntArray, active: BoolArray | None) -> Transition:
         """Change one choice of each lane, or stop it."""
         lanes.tick(active)
-        known = (actions >= 0) & (actions < self._actions)
-        if not known.all():
+        known = None
+        if actions.view(np.uint64).max() >= self._actions:  # negative ones are huge as unsigned
+            known = (actions >= 0) & (actions < self._actions)
             actions = np.where(known, actions, 0)
+        stop = actions == self._actions - 1
+        if isinstance(lanes, CodedLanes) and not self._constrained:
+            return self._apply_coded(lanes, actions, stop, known, active)
         choices, options = self._choice[actions], self._option[actions]
         old = lanes.options(choices)
-        stop = options < 0
-        changed = (options != old) & ~stop & known
+        changed = (options != old) & ~stop
+        if known is not None:
+            changed &= known
+            stop &= known
         if active is not None:
             changed &= active
             stop &= active
@@ -63,6 +70,22 @@ class Edit(Formulation):
             changed[rows] = self.space.valid(candidates)
         # A lane that changes nothing writes what it has: one pass over all is faster than picking some.
         lanes.change_all(choices, old, np.where(changed, options, old))
+        invalid = ~(changed | stop)
+        if active is not None:
+            invalid &= active
+        return Transition(np.flatnonzero(invalid), np.flatnonzero(changed), stop)
+
+    def _apply_coded(
+        self, lanes: CodedLanes, actions: IntArray, stop: BoolArray, known: BoolArray | None, active: BoolArray | None
+    ) -> Transition:
+        """Look the next states up; a lane that must not change is given the action that changes nothing."""
+        if active is not None:
+            stop = stop & active
+            actions = np.where(active, actions, self._actions - 1)
+        if known is not None:
+            actions = np.where(known, actions, self._actions - 1)
+            stop = stop & known
+        changed = lanes.edit_all(actions)
         invalid = ~(changed | stop)
         if active is not None:
             invalid &= active

@@ -35,6 +35,9 @@ class Choice:
 ENUMERABLE = 2**20
 """Combinations that the default `SearchSpace.option_mask` of a constrained space enumerates at most."""
 
+REJECTIONS = 100_000
+"""Invalid draws in a row after which `SearchSpace.sample` gives up."""
+
 ATTEMPTS = 1000
 """Draws that `SearchSpace.mutate` makes for one row before it says that there is no valid one."""
 
@@ -231,12 +234,23 @@ class SearchSpace(ABC):
     # -- moving about ---------------------------------------------------------------------------------
 
     def sample(self, rng: np.random.Generator, size: int = 1) -> IntArray:
-        """Draw ``(size, n)`` valid architectures uniformly (by rejection where combinations are invalid)."""
+        """Draw ``(size, n)`` valid architectures uniformly (by rejection where combinations are invalid).
+
+        Raises:
+            ValueError: `REJECTIONS` draws in a row were invalid.
+        """
         drawn = rng.integers(0, self.cardinalities, size=(size, self.n), dtype=np.int64)
         invalid = np.flatnonzero(~self.valid(drawn)) if self.constrained else np.empty(0, dtype=np.int64)
-        while invalid.size:
+        for _ in range(REJECTIONS):
+            if not invalid.size:
+                break
             drawn[invalid] = rng.integers(0, self.cardinalities, size=(invalid.size, self.n), dtype=np.int64)
             invalid = invalid[~self.valid(drawn[invalid])]
+        if invalid.size:
+            raise ValueError(
+                f"no valid architecture of the space {self.name!r} in {REJECTIONS} draws: "
+                f"{type(self).__name__} must define a sample of its own, or a less strict valid"
+            )
         return drawn
 
     def neighbours(self, architecture: ArrayLike) -> IntArray:
@@ -323,7 +337,7 @@ class SearchSpace(ABC):
         Raises:
             ValueError: the text is no architecture of this space; the message says where it fails.
         """
-        found = dict(part.split("=", 1) if "=" in part else (part, "") for part in text.split())
+        found = {name: option for name, _, option in (part.partition("=") for part in text.split())}
         names = [choice.name for choice in self.choices]
         if sorted(found) != sorted(names) or len(found) != len(text.split()):
             raise ValueError(f"{text!r} does not name each of {names} once, as name=option with blanks between")

@@ -10,6 +10,7 @@ from functools import cache
 from itertools import permutations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .base import BoolArray, IntArray
 
@@ -53,7 +54,7 @@ def live_vertices(matrix: IntArray) -> list[int]:
     return np.flatnonzero((_reached(edges, vertices) & _useful(edges, vertices))[0]).tolist()
 
 
-def missing_edges(state: IntArray, vertices: int) -> IntArray:
+def missing_edges(state: NDArray[np.signedinteger], vertices: int) -> IntArray:
     """Return how many undecided edges the shortest completion to a path needs, ``(b,)``.
 
     Args:

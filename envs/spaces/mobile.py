@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from .additive import count_parts, named_columns
 from .arguments import check_integers
 from .base import Choice, FloatArray, IntArray, SearchSpace
-from .network import Network, NetworkBuilder
+from .network import Network, NetworkBuilder, Shape
 
 
 class MobileSpace(SearchSpace):
@@ -135,31 +135,29 @@ class MobileSpace(SearchSpace):
     @cached_property
     def _cost_tables(self) -> tuple[FloatArray, list[tuple[FloatArray, FloatArray]], FloatArray]:
         """Count the parts once: stem; first and later blocks of each stage; head."""
-        size = self.input_shape[:2]
 
         def stem() -> Network:
             builder = NetworkBuilder(self.input_shape)
             return builder.build(self._stem(builder))
 
-        def block(before: int, width: int, kernel: int, expansion: int) -> Network:
+        def block(place: tuple[Shape, int], before: int, width: int, kernel: int, expansion: int) -> Network:
+            size, stride = place
             builder = NetworkBuilder((*size, before))
             x = builder.inverted_bottleneck(builder.input, width, kernel, expansion, stride, self.activation)
             return builder.build(x)
 
-        def head(width: int) -> Network:
+        def head(size: Shape, width: int) -> Network:
             builder = NetworkBuilder((*size, width))
             return builder.build(self._head(builder, builder.input))
 
-        befores: tuple[int, ...] = (self.stem,)
-        stages = []
+        size, befores, stages = self.input_shape[:2], (self.stem,), []
         for widths, stride in zip(self.widths, self.strides, strict=True):
-            first = count_parts(block, befores, widths, self.kernels, self.expansions)
-            size = tuple(-(-length // stride) for length in size)
-            stride = 1
-            later = np.stack([count_parts(block, (w,), (w,), self.kernels, self.expansions)[0, 0] for w in widths])
-            stages.append((first, later))
-            befores = widths
-        return count_parts(stem), stages, count_parts(head, befores)
+            options = (self.kernels, self.expansions)
+            first = count_parts(block, [(size, stride)], befores, widths, *options)[0]
+            size, befores = tuple(-(-length // stride) for length in size), widths
+            later = [count_parts(block, [(size, 1)], [width], [width], *options)[0, 0, 0] for width in widths]
+            stages.append((first, np.stack(later)))
+        return count_parts(stem), stages, count_parts(head, [size], befores)[0]
 
     def cost(self, architectures: ArrayLike) -> dict[str, FloatArray]:
         """Count each row's cost, ``(b,)`` columns, block by block from counted parts."""

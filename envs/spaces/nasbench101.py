@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -214,7 +214,7 @@ class NASBench101Space(SearchSpace):
         """
         last, length = self.vertices - 1, min(self.vertices - 1, self.max_edges)
         chain = [*range(length), last]
-        edges = set(zip(chain, chain[1:], strict=False))
+        edges = set(pairwise(chain))
         for target in chain[2:]:
             if len(edges) < self.max_edges:
                 edges.add((0, target))

@@ -158,28 +158,27 @@ class VisionTransformerSpace(SearchSpace):
             p if fits else self.patches[self._fits.argmax()] for p, fits in zip(self.patches, self._fits, strict=True)
         ]
 
-        def sequence(patch: int, width: int) -> NetworkBuilder:
+        def sequence(stage: int, patch: int, width: int) -> NetworkBuilder:
             height, length = self._grid(patch, stage)
             return NetworkBuilder((height * length, width))
 
-        def entry(patch: int, before: int, width: int) -> Network:
-            height, length = self._grid(patch, stage - 1)
-            builder = NetworkBuilder((height * length, before) if stage else self.input_shape)
+        def entry(stage: int, patch: int, before: int, width: int) -> Network:
+            builder = sequence(stage - 1, patch, before) if stage else NetworkBuilder(self.input_shape)
             return builder.build(self._enter(builder, builder.input, patch, width, stage))
 
-        def block(patch: int, width: int, heads: int, ratio: int) -> Network:
-            builder = sequence(patch, width)
+        def block(stage: int, patch: int, width: int, heads: int, ratio: int) -> Network:
+            builder = sequence(stage, patch, width)
             heads = heads if width % heads == 0 else 1  # in no architecture
             return builder.build(transformer_block(builder, builder.input, heads, ratio))
 
         def end(patch: int, width: int) -> Network:
-            builder = sequence(patch, width)
+            builder = sequence(self.stages - 1, patch, width)
             return builder.build(self._leave(builder, builder.input))
 
         entries, blocks, befores = [], [], self.input_shape[2:]
         for stage in range(self.stages):
-            entries.append(count_parts(entry, patches, befores, self.widths))
-            blocks.append(count_parts(block, patches, self.widths, self.heads, self.mlp_ratios))
+            entries.append(count_parts(entry, [stage], patches, befores, self.widths)[0])
+            blocks.append(count_parts(block, [stage], patches, self.widths, self.heads, self.mlp_ratios)[0])
             befores = self.widths
         return entries, blocks, count_parts(end, patches, self.widths)
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from support.space_variants import VARIANTS
 
 from pynascent.envs.evaluation import Status
 from pynascent.envs.spaces import (
@@ -15,6 +14,8 @@ from pynascent.envs.spaces import (
     network_cost,
 )
 from pynascent.envs.spaces.cost import ACTIVATION_FLOPS
+
+from support.space_variants import VARIANTS
 
 keras = pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
@@ -118,7 +119,7 @@ def test_truncate_keeps_the_first_channels_and_refuses_more_than_there_are():
     model = build_model(builder.build(builder.truncate(builder.input, 3)))
     x = np.arange(20, dtype=np.float32).reshape(1, 2, 2, 5)
     np.testing.assert_array_equal(np.asarray(model(x)), x[..., :3])
-    with pytest.raises(ValueError, match="give 1..5"):
+    with pytest.raises(ValueError, match=r"give 1\.\.5"):
         builder.truncate(builder.input, 6)
 
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from support.shared_data import shared_data
 
 from pynascent.envs.spaces import NASBench201Space, network_cost
 from pynascent.envs.spaces.nasbench201 import OPERATIONS
+
+from support.shared_data import shared_data
 
 DATASETS = {"c10": ((32, 32, 3), 10), "c100": ((32, 32, 3), 100), "in16": ((16, 16, 3), 120)}
 
@@ -60,7 +61,7 @@ def test_all_15625_strings_round_trip(space):
 
 
 def test_an_unknown_operation_is_named(space):
-    with pytest.raises(ValueError, match="nor_conv_7x7.*allowed are none"):
+    with pytest.raises(ValueError, match=r"nor_conv_7x7.*allowed are none"):
         space.parse(OFFICIAL[0].replace("nor_conv_1x1~0", "nor_conv_7x7~0", 1))
 
 

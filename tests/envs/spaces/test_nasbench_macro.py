@@ -5,9 +5,10 @@ from itertools import product
 
 import numpy as np
 import pytest
-from support.shared_data import shared_data
 
 from pynascent.envs.spaces import NASBenchMacroSpace
+
+from support.shared_data import shared_data
 
 
 @pytest.fixture(scope="module")

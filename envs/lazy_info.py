@@ -1,0 +1,58 @@
+"""An ``info`` whose expensive entries are made when first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+class LazyInfo(dict):
+    """A dict that fills itself at the first look at its content.
+
+    Every way of reading it (index, ``in``, iteration, comparison, copying, pickling, ``**``) fills it first,
+    so that nobody can tell it from a plain dict; who does not look pays nothing.
+
+    Args:
+        fill: returns the content. What it reads must not change after the step that made it.
+    """
+
+    def __init__(self, fill: Callable[[], dict[str, Any]]) -> None:
+        super().__init__()
+        self._fill: Callable[[], dict[str, Any]] | None = fill
+
+    def _filled(self) -> LazyInfo:
+        fill, self._fill = self._fill, None
+        if fill is not None:
+            super().update(fill())
+        return self
+
+    def __missing__(self, key: str) -> Any:
+        """Fill, then look again."""
+        if self._fill is None:
+            raise KeyError(key)
+        return self._filled()[key]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle and copy as a plain dict."""
+        return dict, (dict(self._filled().items()),)
+
+
+def _reader(name: str) -> Callable[..., Any]:
+    plain = getattr(dict, name)
+
+    def read(self: LazyInfo, *args: Any, **kwargs: Any) -> Any:
+        self._filled()
+        return plain(self, *args, **kwargs)
+
+    read.__name__ = name
+    read.__doc__ = plain.__doc__
+    return read
+
+
+# Everything that reads or changes a dict, so that no door is left open.
+for _name in (
+    "__contains__", "__iter__", "__len__", "__eq__", "__ne__", "__repr__", "__or__", "__ror__", "__ior__",
+    "__reversed__", "__setitem__", "__delitem__", "get", "keys", "values", "items", "copy", "pop", "popitem",
+    "setdefault", "update", "clear",
+):  # fmt: skip
+    setattr(LazyInfo, _name, _reader(_name))
