@@ -80,22 +80,29 @@ class CodedLanes(Lanes):
             self.positions, self.steps, self.code = (np.zeros(lanes, dtype=np.int64) for _ in range(3))
             self.uniform = True
             return
-        self.positions, self.steps, self.code = self.positions.copy(), self.steps.copy(), self.code.copy()
-        self.positions[rows] = 0
+        self.steps = self.steps.copy()
         self.steps[rows] = 0
-        self.code[rows] = 0
         self.uniform = False
+        if self._partial:  # else every lane has its place written next
+            self.positions, self.code = self.positions.copy(), self.code.copy()
+            self.positions[rows] = 0
+            self.code[rows] = 0
 
     def place(self, rows: IntArray, architectures: IntArray) -> None:
         """Write whole architectures ``(r, n)`` into cleared lanes."""
+        self.place_codes(rows, self.coder.encode(architectures))
+
+    def place_codes(self, rows: IntArray, codes: IntArray) -> None:
+        """Write whole architectures, given by their codes ``(r,)``, into cleared lanes."""
         if len(rows) == len(self):
-            self.code = self.coder.encode(architectures)
-            self.positions = np.full(len(self), self.n, dtype=np.int64)
+            self.code, self.positions = codes, np.full(len(self), self.n, dtype=np.int64)
             return
-        self.code, self.positions = self.code.copy(), self.positions.copy()
-        self.code[rows] = self.coder.encode(architectures)
-        self.positions[rows] = self.n
+        self.code = self.code.copy()
+        self.code[rows] = codes
         self.uniform = False
+        if self._partial or not self.positions.all():
+            self.positions = self.positions.copy()
+            self.positions[rows] = self.n
 
     def tick(self, active: BoolArray | None) -> None:
         """Count a step in the active lanes (all where None)."""

@@ -25,7 +25,9 @@ MEAN_SEED = -1
 
 # Streams of draws: the same counters in two streams are independent. Starts are drawn again, in a
 # constrained space, from the streams 2, 3, … until one is valid.
-_TRAINING, _START = 1, 2
+_TRAINING, _START, _STREAMS = 1, 2, 2**20
+# Largest space whose architecture is drawn as one number: the draw's bias is below size / 2³².
+_ONE_DRAW = 2**16
 
 _STATUS_NAMES = np.array([status.name.lower() for status in Status])
 
@@ -179,7 +181,10 @@ class SearchDynamics:
         self._unpaid[rows] = False
         self.lanes.clear(rows)
         if self.rules.starts_complete:
-            self.lanes.place(rows, self._draw_start(rows) if starts is None else starts)
+            if starts is None:
+                self._place_start(rows)
+            else:
+                self.lanes.place(rows, starts)
 
     def advance(self, actions: ArrayLike, restart: BoolArray | None = None) -> Outcome:
         """Take one step in every lane, or start the next episode in those of ``restart`` ``(N,)`` bool.
@@ -381,26 +386,33 @@ class SearchDynamics:
             return MEAN_SEED
         if self.training_seed != "resample":
             return int(self.training_seed)
-        bits = mix(mix(self._episode_bits(rows), _TRAINING), self.lanes.steps[rows])
+        bits = mix(self._draw(rows, _TRAINING), self.lanes.steps[rows])
         known = self.task.evaluator.seeds
         if known is None:
             return below(bits, 2**31)
         return np.array(known, dtype=np.int64)[below(bits, len(known))]
 
-    def _draw_start(self, rows: IntArray) -> IntArray:
-        space, choices = self.task.space, np.arange(self.task.space.n)
-        bits = self._episode_bits(rows)
+    def _place_start(self, rows: IntArray) -> None:
+        """Draw a start architecture for cleared lanes."""
+        space = self.task.space
+        if not space.constrained and space.size <= _ONE_DRAW:
+            # Small spaces need one draw for all choices: the code of the architecture.
+            self.lanes.place_codes(rows, below(self._draw(rows, _START), space.size))
+            return
+        choices = np.arange(space.n)
         drawn = np.empty((len(rows), space.n), dtype=np.int64)
         todo, attempt = np.arange(len(rows)), 0
         while todo.size:
-            drawn[todo] = below(mix(mix(bits[todo], _START + attempt)[:, None], choices), space.cardinalities)
+            bits = self._draw(rows[todo], _START + attempt)
+            drawn[todo] = below(mix(bits[:, None], choices), space.cardinalities)
             if not space.constrained:
                 break
             todo, attempt = todo[~space.valid(drawn[todo])], attempt + 1
-        return drawn
+        self.lanes.place(rows, drawn)
 
-    def _episode_bits(self, rows: IntArray) -> UIntArray:
-        return mix(self._seeds[rows], self.episodes[rows])
+    def _draw(self, rows: IntArray, stream: int) -> UIntArray:
+        """Return 64 random bits for each lane, of its present episode and a stream."""
+        return mix(self._seeds[rows], self.episodes[rows] * _STREAMS + stream)
 
     def _nothing(self, terminated: BoolArray | None = None) -> Outcome:
         if terminated is None:

@@ -15,27 +15,28 @@ UIntArray = NDArray[np.uint64]
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _M1 = np.uint64(0xBF58476D1CE4E5B9)
 _M2 = np.uint64(0x94D049BB133111EB)
-
-
-def _finalise(x: UIntArray) -> UIntArray:
-    with np.errstate(over="ignore"):  # wrapping is what is wanted; numpy warns of it on single numbers
-        x = (x ^ (x >> np.uint64(30))) * _M1
-        x = (x ^ (x >> np.uint64(27))) * _M2
-    return x ^ (x >> np.uint64(31))
+_S27, _S30, _S31, _S32 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(32)
 
 
 def mix(state: ArrayLike, counter: ArrayLike) -> UIntArray:
-    """Return 64 random bits for each state and integer counter, broadcast together.
+    """Return 64 random bits for each state and integer counter, broadcast together (at least one-dimensional).
 
     A draw chains its counters: ``mix(mix(mix(0, seed), episode), step)``.
     """
-    # int64 → uint64 keeps the bits, so that negative counters are as good as any.
-    bits = np.asarray(counter, dtype=np.int64).view(np.uint64)
-    with np.errstate(over="ignore"):
-        return _finalise((np.asarray(state, dtype=np.uint64) ^ bits) + _GOLDEN)
+    # int64 → uint64 keeps the bits, so that negative counters are as good as any. Arrays wrap silently
+    # where single numbers would warn of an overflow, hence at least one dimension.
+    bits = np.atleast_1d(np.asarray(counter, dtype=np.int64)).view(np.uint64)
+    x = np.bitwise_xor(np.asarray(state, dtype=np.uint64), bits)
+    x += _GOLDEN
+    x ^= x >> _S30
+    x *= _M1
+    x ^= x >> _S27
+    x *= _M2
+    x ^= x >> _S31
+    return x
 
 
 def below(bits: UIntArray, bound: ArrayLike) -> NDArray[np.int64]:
     """Map 64 random bits to integers in [0, bound), bound ≤ 2³² (bias below 2⁻³²)."""
     bound = np.asarray(bound, dtype=np.uint64)
-    return (((bits >> np.uint64(32)) * bound) >> np.uint64(32)).astype(np.int64)
+    return (((bits >> _S32) * bound) >> _S32).view(np.int64)

@@ -116,6 +116,11 @@ class Lanes:
         self._by_feature[-2, rows] = 1.0
         self.uniform = self.uniform and len(rows) == len(self)
 
+    def place_codes(self, rows: IntArray, codes: IntArray) -> None:
+        """Write whole architectures, given by their codes ``(r,)``, into cleared lanes (not ``partial``)."""
+        assert self.coder is not None and not self.coder.partial
+        self.place(rows, self.coder.decode(codes))
+
     def tick(self, active: BoolArray | None) -> None:
         """Count a step in the active lanes (all where None)."""
         if active is None:

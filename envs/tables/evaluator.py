@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from ..evaluation import Evaluation, FloatArray, IntArray, Metric
 from ..spaces import SearchSpace, space_from_config
 from .categorical import space_of_header
+from .checks import ENUMERABLE
 from .errors import TableError
 from .format import Table
 from .gather import MEAN_SEED, ColumnReader, LazyColumns
@@ -200,7 +201,7 @@ class TableEvaluator:
         return self._lookup.find(architectures) >= 0
 
     def rows(self, architectures: ArrayLike) -> IntArray:
-        """Return the row ``(b,)`` of each architecture ``(b, n)``: its place in `column` and `architectures`.
+        """Return the row ``(b,)`` of each architecture ``(b, n)``: its place in `values` and `architectures`.
 
         Raises:
             TableError: an architecture is not in the table.
@@ -208,34 +209,74 @@ class TableEvaluator:
         return self._rows(architectures)
 
     def architectures(self) -> IntArray:
-        """Return the table's architectures ``(rows, n)``, in the order of `column`."""
+        """Return the table's architectures ``(rows, n)``, in the order of `values`."""
         listed = decoded_architectures(self.table, self.space)
         return self.space.from_index(np.arange(self.space.size)) if listed is None else listed
 
-    def column(self, metric: str, epochs: int | None = None, seed: int = MEAN_SEED) -> FloatArray:
-        """Return a metric of every row ``(rows,)`` float64, NaN where there is none.
+    def values(self, metric: str, epochs: int | None = None, seed: int = MEAN_SEED) -> FloatArray:
+        """Return a metric (or ``"cost_seconds"``) of every row ``(rows,)`` float64, in the order of `architectures`.
 
-        Row i is architecture i of the space where the table covers it whole, else row i of `architectures`.
+        NaN where the metric is not known at these epochs.
 
         Args:
-            metric: a metric of the table.
+            metric: a metric of the table, or ``"cost_seconds"``.
             epochs: the fidelity; None for the largest at which the metric is known.
             seed: the training, `MEAN_SEED` for the mean.
 
         Raises:
             TableError: the table has no such metric, epochs or seed.
         """
-        column = self.table.column(metric)
-        rows = np.arange(self.table.header.rows)
+        header = self.table.header
+        if metric == "cost_seconds" and header.cost_metric is None:
+            asked = self.fidelities[-1] if epochs is None else epochs
+            return np.full(header.rows, asked * header.nominal_seconds)
+        column = self.table.column((header.cost_metric or "") if metric == "cost_seconds" else metric)
+        rows = np.arange(header.rows)
         if column.epochs is None:
             return ColumnReader(self.table, metric, ()).gather(rows, 0, 0)
-        known = column.epochs
+        known = sorted({*column.epochs, *self.fidelities})
         if epochs is not None and epochs not in known:
-            raise TableError(f"epochs={epochs}: {metric!r} is known at {', '.join(map(str, known))}")
-        if not MEAN_SEED <= seed < max(column.seeds, self._most + 1):
-            raise TableError(f"seed={seed}: {metric!r} has the trainings 0 to {column.seeds - 1}, and {MEAN_SEED}")
-        reader = ColumnReader(self.table, metric, known)
-        return reader.gather(rows, len(known) - 1 if epochs is None else known.index(epochs), seed)
+            raise TableError(f"epochs={epochs}: {metric!r} is known at {', '.join(map(str, column.epochs))}")
+        most = max(c.seeds for c in header.columns.values())
+        if not MEAN_SEED <= seed < most:
+            raise TableError(
+                f"seed={seed}: the table has the trainings 0 to {most - 1}, and {MEAN_SEED} for their mean"
+            )
+        reader = ColumnReader(self.table, column.metric.name, known)
+        return reader.gather(rows, known.index(column.epochs[-1] if epochs is None else epochs), seed)
+
+    def column(self, metric: str, epochs: int | None = None, seed: int = MEAN_SEED) -> FloatArray:
+        """Return `values` of every architecture of the space ``(space.size,)``, in index order.
+
+        NaN also where the table has no row for an architecture; in a table of canonical forms every
+        architecture has its form's value.
+
+        Raises:
+            TableError: the table has no such metric, epochs or seed, or the space is too large to list.
+        """
+        values, rows = self.values(metric, epochs, seed), self._row_of_each()
+        if rows is None:
+            return values
+        known = rows >= 0
+        return np.where(known, values[np.where(known, rows, 0)], np.nan)
+
+    def _row_of_each(self) -> IntArray | None:
+        """Return the row of each architecture of the space ``(space.size,)``, −1 for none; None where they agree."""
+        header, space = self.table.header, self.space
+        if header.index is None and header.matrix is None:
+            return None
+        if space.size > ENUMERABLE:
+            raise TableError(
+                f"the space {space.name!r} has {space.size:.3g} combinations, too many for a column of all of them: "
+                "ask for values(), which are in the order of architectures()"
+            )
+        rows = np.full(space.size, -1, dtype=np.int64)
+        if header.canonical:
+            for block in space.enumerate():
+                rows[space.index(block)] = self._lookup.find(block)
+        else:
+            rows[space.index(self.architectures())] = np.arange(header.rows)
+        return rows
 
 
 def _space(table: Table, given: SearchSpace | Mapping[str, Any] | None) -> SearchSpace:
