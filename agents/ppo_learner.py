@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -100,17 +101,6 @@ class PPOLearner:
         self._initialise(value.trainable_weights, head=1.0)
         # TF-Agents trains the variables in the order of their names.
         optimizer.build(sorted(self.variables, key=lambda variable: variable.name))
-        # Any number of lanes and rows: each function is traced once, here.
-        any_rows = lambda spec: tf.TensorSpec((None, *spec.shape), spec.dtype)  # noqa: E731
-        lanes = tf.nest.map_structure(any_rows, self._agent.time_step_spec)
-        rows = tf.nest.map_structure(any_rows, self._agent.training_data_spec)
-        batches, seed = tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((2,), tf.int32)
-        self._act = tf.function(self._sample, input_signature=[lanes, seed])
-        self._train = tf.function(self._gradient_steps, input_signature=[rows, batches])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)  # of TF-Agents' sources, which tracing compiles again
-            self._act.get_concrete_function()
-            self._train.get_concrete_function()
 
     @property
     def variables(self) -> list[Any]:
@@ -128,6 +118,10 @@ class PPOLearner:
 
     # -- acting ---------------------------------------------------------------------------------------
 
+    @cached_property
+    def _act(self) -> Any:
+        return _traced(self._sample, _any_rows(self._agent.time_step_spec), tf.TensorSpec((2,), tf.int32))
+
     def act(self, time_step: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return actions ``(N,)`` drawn from the policy, its logits ``(N, A)`` and the values ``(N,)``."""
         seed = self._rng.integers(2**31, size=2, dtype=np.int64).astype(np.int32)
@@ -140,6 +134,11 @@ class PPOLearner:
         return step.action.sample(seed=seed), step.info["dist_params"]["logits"], step.info["value_prediction"]
 
     # -- learning -------------------------------------------------------------------------------------
+
+    @cached_property
+    def _train(self) -> Any:
+        batches = tf.TensorSpec((None, None), tf.int32)
+        return _traced(self._gradient_steps, _any_rows(self._agent.training_data_spec), batches)
 
     def update(self, rows: dict[str, Any]) -> float:
         """Take ``epochs`` passes over M rows of a `Rollout` and return the mean loss."""
@@ -206,6 +205,20 @@ class PPOLearner:
             )
         for variable, weight in zip(self.variables, weights, strict=True):
             variable.assign(weight)
+
+
+def _any_rows(specs: Any) -> Any:
+    """Return tensor specs with a leading axis of any length."""
+    return tf.nest.map_structure(lambda spec: tf.TensorSpec((None, *spec.shape), spec.dtype), specs)
+
+
+def _traced(function: Any, *signature: Any) -> Any:
+    """Return a function compiled once, for any number of lanes and rows."""
+    compiled = tf.function(function, input_signature=signature)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)  # of TF-Agents' sources, which tracing compiles again
+        compiled.get_concrete_function()
+    return compiled
 
 
 def _leave_gpus_alone() -> None:

@@ -63,9 +63,7 @@ class Lookup:
             columns,
             cost,
         )
-        missing = np.isnan(np.column_stack([columns[name] for name in self._task.objective.metrics] + [cost])).any(
-            axis=1
-        )
+        missing = np.isnan(cost)
         rewards = self._task.objective(whole).reshape(count, -1)
         rewards[missing] = np.nan  # rows that the table lacks: the evaluator itself says so when asked
         values = np.full((size, rewards.shape[1]), np.nan)

@@ -21,6 +21,25 @@ LIVE_DIGITS = TaskSpec(
     install="train",
 )
 
+_TABLE_EVALUATOR = "pynascent.envs.tables:TableEvaluator"
+
+# On the public benchmarks the reward is the accuracy itself, as published comparisons have it; λ is an argument.
+TABLE_TASKS = tuple(
+    TaskSpec(name=name, description=description, evaluator=_TABLE_EVALUATOR, arguments={"table": name})
+    for name, description in (
+        ("NASBench201-CIFAR10", "NAS-Bench-201 cells, trained on CIFAR-10"),
+        ("NASBench201-CIFAR100", "NAS-Bench-201 cells, trained on CIFAR-100"),
+        ("NASBench201-ImageNet16", "NAS-Bench-201 cells, trained on ImageNet16-120"),
+        ("NASBenchMacro-CIFAR10", "NAS-Bench-Macro networks, trained on CIFAR-10; search_score is the first training"),
+    )
+)
+OWN_TABLE = TaskSpec(
+    name="Table",
+    description="your own table: table=<name or path>",
+    evaluator=_TABLE_EVALUATOR,
+    requires=("table",),
+)
+
 
 def environment_id(task: str, formulation: str) -> str:
     """Return ``PyNASCENT/<Task>-<Formulation>-v0``."""
@@ -58,5 +77,5 @@ def registered_ids(task: str | None = None) -> list[str]:
 
 def register_all() -> None:
     """Register the tasks that come with the suite."""
-    for spec in (LIVE_DIGITS,):
+    for spec in (LIVE_DIGITS, *TABLE_TASKS, OWN_TABLE):
         register_environments(spec)

@@ -80,6 +80,7 @@ class SearchEnv(gymnasium.Env):
         mu: μ of the default objective; the default is the task's.
         objective: another objective: an `Objective` or its plain JSON form.
         evaluator: arguments for the task's evaluator, or an evaluator to use instead.
+        table: name or path of the table that is looked up (the task ``Table`` needs one).
         training_seed: fixed seed of every training, ``"resample"`` or ``"mean"``.
         budget: ``{"evaluations": N}`` and/or ``{"seconds": S, "workers": W}``.
         invalid_penalty: price of a masked action, in units of reward.
@@ -102,6 +103,7 @@ class SearchEnv(gymnasium.Env):
         mu: float | None = None,
         objective: Objective | Mapping[str, Any] | None = None,
         evaluator: Evaluator | Mapping[str, Any] | None = None,
+        table: str | None = None,
         training_seed: int | str = 0,
         budget: SearchBudget | Mapping[str, Any] | None = None,
         invalid_penalty: float = 0.1,
@@ -109,7 +111,7 @@ class SearchEnv(gymnasium.Env):
     ) -> None:
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             raise ValueError(f"render_mode={render_mode!r}: choose ansi or rgb_array")
-        self.task = task if isinstance(task, SearchTask) else make_task(task, evaluator, objective, lam, mu)
+        self.task = task if isinstance(task, SearchTask) else make_task(task, evaluator, objective, lam, mu, table)
         own_budget = budget_from_config(budget)
         if own_budget is not None:
             self.task.attach(own_budget)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .budget import BudgetedEvaluator, SearchBudget
-from .evaluation import Evaluation, Evaluator, FloatArray, IntArray
+from .evaluation import METRICS, Evaluation, Evaluator, FloatArray, IntArray
 from .history import RecordSearch, SearchHistory
 from .objective import BoundObjective, Objective, flops_isi_objective, objective_from_config
 from .spaces import SearchSpace
@@ -28,8 +28,10 @@ class TaskSpec:
         arguments: the evaluator's keyword arguments, plain JSON.
         lam: default λ of accuracy − λ ln FLOPs − μ (1 − ISI).
         mu: default μ.
-        accuracy: the metric that the objective's term ``accuracy`` stands for.
+        accuracy: the metric that the objective's term ``accuracy`` stands for; an evaluator's own
+            ``search_metric`` goes before it.
         install: the extra that the evaluator needs, for the error when it is missing.
+        requires: arguments that a user has to give.
     """
 
     name: str
@@ -40,6 +42,7 @@ class TaskSpec:
     mu: float = 0.0
     accuracy: str = "validation_accuracy"
     install: str | None = None
+    requires: tuple[str, ...] = ()
 
 
 TASKS: dict[str, TaskSpec] = {}
@@ -84,8 +87,12 @@ def make_evaluator(spec: TaskSpec, arguments: Mapping[str, Any] | None = None) -
             f"the task {spec.name!r} needs the package {error.name!r}: pip install 'pynascent[{spec.install}]'",
             name=error.name,
         ) from error
+    given = {**spec.arguments, **(arguments or {})}
+    for name in spec.requires:
+        if name not in given:
+            raise ValueError(f"the task {spec.name!r} needs {name}=…: {spec.description}")
     try:
-        return factory(**{**spec.arguments, **(arguments or {})})
+        return factory(**given)
     except TypeError as error:
         raise ValueError(f"evaluator of the task {spec.name!r}: {error}") from error
 
@@ -104,8 +111,13 @@ class SearchTask:
         self.objective: BoundObjective = objective.bind(evaluator.metrics, accuracy)
         self.accuracy = accuracy
         self.budget: SearchBudget | None = None
-        # Metrics that an environment may show: what is measured on test data is for reports alone.
-        self.visible_metrics = tuple(name for name, metric in evaluator.metrics.items() if metric.split != "test")
+        # What an environment shows: the usual metrics and those of the objective (a table may have dozens of
+        # latencies); never what is measured on test data, which is for reports alone.
+        self.visible_metrics = tuple(
+            name
+            for name, metric in evaluator.metrics.items()
+            if metric.split != "test" and (name in METRICS or name in (accuracy, *self.objective.metrics))
+        )
         self._asked: Evaluator = evaluator
 
     @property
@@ -155,6 +167,7 @@ def make_task(
     objective: Objective | Mapping[str, Any] | None = None,
     lam: float | None = None,
     mu: float | None = None,
+    table: str | None = None,
 ) -> SearchTask:
     """Make a named task, with parts of it replaced.
 
@@ -164,6 +177,7 @@ def make_task(
         objective: an objective, or its plain JSON form; the default is accuracy − λ ln FLOPs − μ (1 − ISI).
         lam: λ; the default is the task's.
         mu: μ; the default is the task's.
+        table: name or path of the table to look up, for a task that looks up: ``evaluator={"table": …}`` in short.
 
     Raises:
         ValueError: ``objective`` together with ``lam`` or ``mu``, or a part that does not fit.
@@ -178,6 +192,10 @@ def make_task(
         chosen = flops_isi_objective(spec.lam if lam is None else lam, spec.mu if mu is None else mu)
     else:
         chosen = objective_from_config(objective)
+    if table is not None:
+        if not (evaluator is None or isinstance(evaluator, Mapping)):
+            raise ValueError("give either table or an evaluator: the table is looked up by the task's own evaluator")
+        evaluator = {**(evaluator or {}), "table": table}
     if evaluator is None or isinstance(evaluator, Mapping):
         evaluator = make_evaluator(spec, evaluator)
-    return SearchTask(evaluator, chosen, spec.accuracy)
+    return SearchTask(evaluator, chosen, getattr(evaluator, "search_metric", spec.accuracy))

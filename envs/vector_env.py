@@ -51,6 +51,7 @@ class SearchVectorEnv(VectorEnv):
         mu: see `SearchEnv`.
         objective: see `SearchEnv`.
         evaluator: see `SearchEnv`.
+        table: see `SearchEnv`.
         training_seed: see `SearchEnv`.
         budget: see `SearchEnv`.
         invalid_penalty: see `SearchEnv`.
@@ -75,6 +76,7 @@ class SearchVectorEnv(VectorEnv):
         mu: float | None = None,
         objective: Objective | Mapping[str, Any] | None = None,
         evaluator: Evaluator | Mapping[str, Any] | None = None,
+        table: str | None = None,
         training_seed: int | str = 0,
         budget: SearchBudget | Mapping[str, Any] | None = None,
         invalid_penalty: float = 0.1,
@@ -90,7 +92,7 @@ class SearchVectorEnv(VectorEnv):
             raise ValueError(f"render_mode={render_mode!r}: choose ansi or rgb_array")
         self.num_envs, self.autoreset_mode, self.render_mode = num_envs, mode, render_mode
         self.metadata = {**type(self).metadata, "autoreset_mode": mode}  # type: ignore[misc]
-        self.task = task if isinstance(task, SearchTask) else make_task(task, evaluator, objective, lam, mu)
+        self.task = task if isinstance(task, SearchTask) else make_task(task, evaluator, objective, lam, mu, table)
         own_budget = budget_from_config(budget)
         if own_budget is not None:
             self.task.attach(own_budget)

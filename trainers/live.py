@@ -38,6 +38,7 @@ LIVE_METRICS = (
     "training_seconds",
     "explanation_seconds",
 )
+COUNTED = ("flops", "elementwise_flops", "parameters")
 
 
 class LiveEvaluator:
@@ -90,6 +91,8 @@ class LiveEvaluator:
         store: str | Path | None = None,
         explainers: int = 1,
     ) -> None:
+        for package in ("tensorflow", "keras", "ray"):
+            require_installed(package, "train", "live training")
         self.space = space_from_config(space) if isinstance(space, Mapping) else space
         self.recipe = Recipe.from_config(recipe)
         self.isi = IsiSettings.from_config(isi)
@@ -99,8 +102,6 @@ class LiveEvaluator:
                 f"ranks_per_candidate={ranks_per_candidate} does not divide batch_size={self.recipe.batch_size}: "
                 "give each rank an equal part of the batch"
             )
-        for package in ("tensorflow", "keras", "ray"):
-            require_installed(package, "train", "live training")
         if ranks_per_candidate > 1:
             require_installed("horovod", "horovod", f"ranks_per_candidate={ranks_per_candidate}")
         self.dataset = load_dataset(dataset)
@@ -220,7 +221,7 @@ class LiveEvaluator:
 
         def finish(outcome: Future[Outcome]) -> None:  # in a thread of the pool
             try:
-                record.set_result(self._keep(question, row, outcome.result()))
+                record.set_result(self._keep(question, outcome.result()))
             except Exception as error:
                 record.set_exception(error)
             finally:
@@ -229,11 +230,8 @@ class LiveEvaluator:
         self.pool.submit(key, job).add_done_callback(finish)
         return record
 
-    def _keep(self, question: dict[str, Any], row: IntArray, outcome: Outcome) -> Record:
-        metrics = dict(outcome.metrics)
-        if outcome.status == Status.OK:
-            cost = network_cost(self.space.network(row))
-            metrics.update({name: float(getattr(cost, name)) for name in cost.COLUMNS})
+    def _keep(self, question: dict[str, Any], outcome: Outcome) -> Record:
+        metrics = outcome.metrics
         seconds = metrics.get("training_seconds", 0.0) + metrics.get("explanation_seconds", 0.0)
         record = Record(int(outcome.status), metrics, seconds)
         if outcome.status != Status.CRASHED:
@@ -246,8 +244,11 @@ class LiveEvaluator:
         failed = Evaluation.failed(Status.CRASHED, epochs, seeds, self.metrics, self.space.largest_flops, cost)
         columns = dict(failed.metrics)
         for index in np.flatnonzero(status == Status.OK):
+            counts = network_cost(self.space.network(rows[index]))
             for name in columns:
-                columns[name][index] = records[index].metrics[name]
+                # What is counted, not measured, is not stored: it is known without.
+                value = getattr(counts, name) if name in COUNTED else records[index].metrics[name]
+                columns[name][index] = value
         return Evaluation(status, epochs, seeds, columns, cost)
 
     # -- the best network -------------------------------------------------------------------------------

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cached_property, partial
 from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .base import BoolArray, Choice, IntArray, SearchSpace
+from .additive import count_parts, named_columns
+from .base import BoolArray, Choice, FloatArray, IntArray, SearchSpace
 from .cell_graphs import canonical_graphs, connected, edge_list, live_vertices, missing_edges
-from .network import Network, NetworkBuilder
+from .nasbench101_cost import CellParts, vertex_widths
+from .network import Network, NetworkBuilder, Shape
 
 OPERATIONS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
 
@@ -206,6 +209,50 @@ class NASBench101Space(SearchSpace):
                 x = _cell(builder, x, matrix, labels, width)
         return builder.build(builder.dense(builder.global_avg_pool(x), self.classes))
 
+    @cached_property
+    def _cost_tables(self) -> tuple[FloatArray, list[tuple[int, CellParts]], FloatArray]:
+        """Count the parts once: stem; how many cells there are of each kind, and their parts; the end."""
+
+        def stem() -> Network:
+            builder = NetworkBuilder(self.input_shape)
+            return builder.build(_conv_bn_relu(builder, builder.input, self.channels, 3))
+
+        def pool(shape: Shape) -> Network:
+            builder = NetworkBuilder(shape)
+            return builder.build(builder.max_pool(builder.input, 2))
+
+        def end(shape: Shape) -> Network:
+            builder = NetworkBuilder(shape)
+            return builder.build(builder.dense(builder.global_avg_pool(builder.input), self.classes))
+
+        def project(builder: NetworkBuilder, x: int, width: int) -> int:
+            return _conv_bn_relu(builder, x, width, 1)
+
+        operations = [partial(_operate, label=label) for label in OPERATIONS]
+        fixed, cells = count_parts(stem), []
+        shape: Shape = (*self.input_shape[:2], self.channels)
+        for stack in range(self.stacks):
+            width = self.channels * 2**stack
+            if stack:
+                fixed = fixed + count_parts(pool, [shape])[0]
+                shape = (-(-shape[0] // 2), -(-shape[1] // 2), shape[2])
+            for number, width_before in ((1, shape[2]), (self.cells - 1, width)):
+                shape = (*shape[:2], width_before)
+                cells.append((number, CellParts.count(shape, width, self.vertices - 2, project, operations)))
+            shape = (*shape[:2], width)
+        return fixed, cells, count_parts(end, [shape])[0]
+
+    def cost(self, architectures: ArrayLike) -> dict[str, FloatArray]:
+        """Count each row's cost, ``(b,)`` columns, from counted parts of its canonical cell."""
+        rows = self.canonical(architectures)
+        edges, labels = rows[:, : len(self._edges)] == 1, rows[:, len(self._edges) :]
+        stem, cells, end = self._cost_tables
+        total = np.repeat((stem + end)[None], len(rows), axis=0)
+        for number, parts in cells:
+            if number:
+                total += number * parts(edges, labels, self.vertices)
+        return named_columns(total)
+
     def largest(self) -> IntArray:
         """Return a costliest cell: a chain of 3×3 convolutions, and projections of the input with edges left.
 
@@ -225,38 +272,25 @@ def _conv_bn_relu(builder: NetworkBuilder, x: int, width: int, kernel: int) -> i
     return builder.relu(builder.batch_norm(builder.conv(x, width, kernel)))
 
 
+def _operate(builder: NetworkBuilder, x: int, width: int, label: str) -> int:
+    if label == "maxpool3x3":
+        return builder.max_pool(x, 3, stride=1)
+    return _conv_bn_relu(builder, x, width, int(label[4]))
+
+
 def _cell(builder: NetworkBuilder, x: int, matrix: IntArray, labels: Sequence[str], width: int) -> int:
     """Write one cell: sums into inner vertices, concatenation into the output, the input always projected."""
     output = len(labels) - 1
-    widths = _vertex_widths(matrix, width)
+    widths = vertex_widths(matrix[None] == 1, width)[0].tolist()
     values = [x]
     for v in range(1, output):
         terms = [builder.truncate(values[u], widths[v]) for u in range(1, v) if matrix[u, v]]
         if matrix[0, v]:
             terms.append(_conv_bn_relu(builder, x, widths[v], 1))
         y = builder.add(*terms)
-        if labels[v] == "maxpool3x3":
-            values.append(builder.max_pool(y, 3, stride=1))
-        else:
-            values.append(_conv_bn_relu(builder, y, widths[v], int(labels[v][4])))
+        values.append(_operate(builder, y, widths[v], labels[v]))
     joined = [values[v] for v in range(1, output) if matrix[v, output]]
     if not joined:
         return _conv_bn_relu(builder, x, width, 1)
     y = builder.concat(*joined)
     return builder.add(y, _conv_bn_relu(builder, x, width, 1)) if matrix[0, output] else y
-
-
-def _vertex_widths(matrix: IntArray, width: int) -> list[int]:
-    """Return each vertex's channels: the output's are split among its inner sources, the first get the rest.
-
-    Other vertices are as wide as the widest they feed.
-    """
-    output = len(matrix) - 1
-    sources = [v for v in range(1, output) if matrix[v, output]]
-    widths = [0] * output + [width]
-    for place, v in enumerate(sources):
-        widths[v] = width // len(sources) + (place < width % len(sources))
-    for v in range(output - 1, 0, -1):
-        if not matrix[v, output]:
-            widths[v] = max(widths[u] for u in range(v + 1, output) if matrix[v, u])
-    return widths

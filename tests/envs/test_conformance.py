@@ -30,6 +30,31 @@ def test_environment_passes_the_suites_checks(id, variant):
     check_search_environment(id, **CHEAP, **VARIANTS[variant])
 
 
+def table_ids():
+    return [id for id in registered_ids() if not id.startswith(("PyNASCENT/Live", "PyNASCENT/Table-"))]
+
+
+@pytest.mark.parametrize("id", table_ids())
+def test_table_environment_passes_the_suites_checks(id, real_tables):
+    check_search_environment(id, render="Build" in id)
+    check_search_environment(id, render=False, training_seed="mean", observation="masked")
+    check_search_environment(id, render=False, training_seed="resample", lam=0.01)
+
+
+@pytest.mark.parametrize("formulation", ("Build", "Edit", "Propose"))
+def test_own_table_passes_the_suites_checks(formulation, real_tables):
+    table = str(real_tables / "NASBenchMacro-CIFAR10.nastable")
+    check_search_environment(f"PyNASCENT/Table-{formulation}-v0", table=table, render=False)
+    with pytest.raises(ValueError, match="needs table="):
+        gymnasium.make(f"PyNASCENT/Table-{formulation}-v0")
+
+
+def test_a_missing_table_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYNASCENT_DATA", str(tmp_path))
+    with pytest.raises(ValueError, match="pynascent tables import"):
+        gymnasium.make("PyNASCENT/NASBench201-CIFAR10-Build-v0")
+
+
 def test_propose_with_chosen_epochs():
     check_search_environment("PyNASCENT/LiveDigits-Propose-v0", epochs="choose", **CHEAP)
 

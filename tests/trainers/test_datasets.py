@@ -66,9 +66,7 @@ def test_it_is_scikit_learns_digits_shifted_with_noise(digits):
 
     raw = load_digits()
     clean = np.pad(raw.images / 16.0, ((0, 0), (1, 1), (1, 1)))
-    shifted = np.stack(
-        [clean[:, y : y + 8, x : x + 8] for y in range(3) for x in range(3)], axis=1
-    )  # (1797, 9, 8, 8)
+    shifted = np.stack([clean[:, y : y + 8, x : x + 8] for y in range(3) for x in range(3)], axis=1)  # (1797, 9, 8, 8)
     errors = []
     for split in splits(digits).values():
         for image, label in zip(split.images[:50, :, :, 0], split.labels, strict=False):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from support.training_process import final_weights, train, train_with_keras, training_process
 
 CONVOLUTIONS = (4, 3, 2, 5, 1, 0)

@@ -10,14 +10,14 @@ import pytest
 
 from pynascent.envs.spaces import SPACES
 
-PAGE = (Path(__file__).parents[3] / "docs" / "spaces.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs" / "spaces.md").read_text(encoding="utf-8")
 
 
 def test_the_examples_run(tmp_path, monkeypatch):
     pytest.importorskip("ConfigSpace")
     blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     assert len(blocks) == 6
-    (tmp_path / "spaces_of_the_documentation.py").write_text("\n".join(blocks))
+    (tmp_path / "spaces_of_the_documentation.py").write_text("\n".join(blocks), encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     try:
         module = importlib.import_module("spaces_of_the_documentation")

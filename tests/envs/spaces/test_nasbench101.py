@@ -7,6 +7,7 @@ import pytest
 
 from pynascent.envs.spaces import NASBench101Space
 from pynascent.envs.spaces.cell_graphs import edge_list, live_vertices
+from pynascent.envs.spaces.nasbench101_cost import vertex_widths
 
 C1, C3, MP = "conv1x1-bn-relu", "conv3x3-bn-relu", "maxpool3x3"
 # The Inception-like cell of google-research/nasbench's README, and what its API answers.
@@ -139,13 +140,14 @@ def test_pruned_vertices_cost_nothing():
 
 
 def test_widths_split_the_outputs_channels_and_give_the_rest_to_the_first():
-    from pynascent.envs.spaces.nasbench101 import _vertex_widths
+    def widths(matrix, width):
+        return vertex_widths(np.array(matrix)[None] == 1, width)[0].tolist()
 
-    assert _vertex_widths(np.array(ANSWERED[0]), 128) == [0, 32, 32, 32, 32, 32, 128]
+    assert widths(ANSWERED[0], 128) == [0, 32, 32, 32, 32, 32, 128]
     three = np.array([[0, 1, 1, 1, 0], [0, 0, 0, 0, 1], [0, 0, 0, 0, 1], [0, 0, 0, 0, 1], [0] * 5])
-    assert _vertex_widths(three, 128) == [0, 43, 43, 42, 128]
+    assert widths(three, 128) == [0, 43, 43, 42, 128]
     feeding = np.array([[0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1], [0] * 4])
-    assert _vertex_widths(feeding, 9) == [0, 9, 9, 9]
+    assert widths(feeding, 9) == [0, 9, 9, 9]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from support.shared_data import shared_data
 
 @pytest.fixture(scope="module")
 def published():
-    return json.loads(shared_data("nas-bench-macro_cifar10.json").read_text())
+    return json.loads(shared_data("nas-bench-macro_cifar10.json").read_text(encoding="utf-8"))
 
 
 def test_keys_are_the_strings_in_order():

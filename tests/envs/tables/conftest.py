@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from pynascent.envs.spaces import ChainSpace, SearchSpace
 from pynascent.envs.tables import MetricData, TableData
 from pynascent.envs.tables.format import PREFIX
 
-ROOT = Path(__file__).parents[3]
+from support.shared_data import shared_data
 
 
 @pytest.fixture
@@ -32,10 +31,7 @@ def data_home(tmp_path, monkeypatch) -> Path:
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real benchmark files; tests that need it are skipped where it is absent."""
-    folder = Path(os.environ.get("PYNASCENT_TEST_DATA", ROOT.parent / "shared" / "data"))
-    if not folder.is_dir():
-        pytest.skip(f"no real benchmark files in {folder} (set PYNASCENT_TEST_DATA)")
-    return folder
+    return shared_data("nasbench201.npz").parent
 
 
 @dataclass

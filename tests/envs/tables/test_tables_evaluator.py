@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from pynascent.envs.evaluation import METRICS, Evaluation, Evaluator, Metric
+from pynascent.envs.evaluation import METRICS, Evaluation, Evaluator, Metric, TabularEvaluator
 from pynascent.envs.spaces import ChainSpace, SearchSpace
 from pynascent.envs.tables import (
     MEAN_SEED,
@@ -144,7 +144,10 @@ def test_a_partial_table_names_what_it_lacks(known, tmp_path):
     np.testing.assert_array_equal(result["flops"], known.flops[:30])
     rows = evaluator.rows(known.architectures[:30])
     np.testing.assert_array_equal(evaluator.architectures()[rows], known.architectures[:30])
-    np.testing.assert_array_equal(evaluator.column("flops")[rows], known.flops[:30])
+    np.testing.assert_array_equal(evaluator.values("flops")[rows], known.flops[:30])
+    whole = evaluator.column("flops")
+    np.testing.assert_array_equal(whole[known.space.index(known.architectures[:30])], known.flops[:30])
+    assert np.isnan(whole[known.space.index(known.architectures[30:])]).all()
 
 
 def test_isomorphic_architectures_keep_their_own_results(known, evaluator):
@@ -169,6 +172,10 @@ def test_a_table_of_canonical_forms_stands_for_their_classes(known, tmp_path):
     result, of_forms = evaluator.evaluate(known.architectures, *arguments), evaluator.evaluate(forms, *arguments)
     for name in result.metrics:
         np.testing.assert_array_equal(result[name], of_forms[name])
+    index = known.space.index(known.architectures)
+    np.testing.assert_array_equal(evaluator.column("flops")[index], result["flops"])
+    np.testing.assert_array_equal(evaluator.column("cost_seconds", 27, 2)[index], result.cost_seconds)
+    assert len(evaluator.values("flops")) == canonical.sum()
     one = evaluator.evaluate(known.architectures[:1], *(a[:1] for a in arguments))
     assert one["flops"][0] == result["flops"][0]
     assert len(list(verify_table(table, known.space))) > 3
@@ -185,10 +192,23 @@ def test_columns_of_the_whole_table(evaluator, known):
     np.testing.assert_array_equal(evaluator.architectures(), known.space.from_index(np.arange(72)))
     with pytest.raises(TableError, match="no metric 'loss'"):
         evaluator.column("loss")
+    np.testing.assert_array_equal(evaluator.column("cost_seconds", 9, 2)[place], known.seconds[:, 1, 0])
+    assert np.isnan(evaluator.column("isi", 9)).all()  # a fidelity of the table at which isi is not known
     with pytest.raises(TableError, match="'isi' is known at 27"):
-        evaluator.column("isi", 9)
+        evaluator.column("isi", 10)
     with pytest.raises(TableError, match="seed=3"):
         evaluator.column("isi", 27, 3)
+
+
+def test_columns_are_what_is_evaluated(evaluator, known):
+    assert isinstance(evaluator, TabularEvaluator)
+    architectures = known.space.from_index(np.arange(72))
+    for epochs in evaluator.fidelities:
+        for seed in (MEAN_SEED, 0, 1, 2):
+            result = evaluator.evaluate(architectures, np.full(72, epochs), np.full(72, seed))
+            for name in evaluator.metrics:
+                np.testing.assert_array_equal(evaluator.column(name, epochs, seed), result[name])
+            np.testing.assert_array_equal(evaluator.column("cost_seconds", epochs, seed), result.cost_seconds)
 
 
 def test_offered_metrics_and_fidelities_can_be_chosen(written, known):
@@ -245,6 +265,7 @@ def test_without_a_cost_metric_the_cost_is_nominal(known, tmp_path):
     assert result.cost_seconds.tolist() == [2.5, 22.5, 67.5]
     one = evaluator.evaluate(known.architectures[:1], np.array([9]), np.array([0]))
     assert one.cost_seconds.tolist() == [22.5]
+    assert (evaluator.column("cost_seconds", 9, 0) == 22.5).all()
 
 
 class HugeSpace(SearchSpace):
@@ -295,6 +316,9 @@ def test_large_spaces(space, tmp_path):
         evaluator.evaluate(absent, np.array([5]), np.array([0]))
     np.testing.assert_array_equal(evaluator.architectures()[evaluator.rows(architectures)], architectures)
     assert list(verify_table(Table(table.path), space))
+    np.testing.assert_array_equal(evaluator.values("validation_accuracy"), accuracy)
+    with pytest.raises(TableError, match="too many for a column"):
+        evaluator.column("validation_accuracy")
 
 
 class ConstrainedSpace(CategoricalSpace):
@@ -312,7 +336,8 @@ def test_a_constrained_space_is_covered_by_its_valid_architectures(tmp_path):
     table = data.write(tmp_path / "t.nastable")
     evaluator = TableEvaluator(table, space=space)
     assert table.header.rows == 6
-    np.testing.assert_allclose(evaluator.column("score"), np.arange(6) / 10)
+    np.testing.assert_allclose(evaluator.values("score"), np.arange(6) / 10)
+    assert np.isnan(evaluator.column("score")).tolist() == (~space.valid(space.from_index(np.arange(9)))).tolist()
     for b in (1, 2):
         with pytest.raises(ValueError, match="is not valid in the space"):
             evaluator.evaluate(np.array([[2, 0]] * b), np.ones(b, dtype=int), np.zeros(b, dtype=int))

@@ -133,7 +133,7 @@ def test_topology_file(topology, topology_file, data_home):
                     assert result["flops"][i] == pytest.approx(2e6 * one.flop, abs=1e-6)
                     assert result["trainable_parameters"][i] == pytest.approx(1e6 * one.params, abs=1e-6)
         assert evaluator.metrics["latency_ms"].unit == "ms"
-        assert evaluator.column("latency_ms").min() > 5 and evaluator.column("latency_ms").max() < 50
+        assert evaluator.values("latency_ms").min() > 5 and evaluator.values("latency_ms").max() < 50
         assert len(list(verify_table(table, evaluator.space))) > 5
 
 
@@ -172,7 +172,7 @@ def test_size_file(data_home, tmp_path):
     assert isinstance(evaluator.space, CategoricalSpace)
     assert evaluator.space.size == 32768
     assert evaluator.fidelities == (1, 12, 90)
-    assert evaluator.space.largest_flops == evaluator.column("flops").max()
+    assert evaluator.space.largest_flops == evaluator.values("flops").max()
     architecture = evaluator.space.parse("channels1=8 channels2=16 channels3=24 channels4=32 channels5=40")
     found = evaluator.evaluate(architecture[None], np.array([90]), np.array([0]))
     one = objects[2, "90"].query("ImageNet16-120", 777)

@@ -167,7 +167,7 @@ def test_a_partial_csv_can_be_declared(bring):
 @pytest.mark.parametrize(("change", "message"), [
     (("[space.choices]", "[space.options]"), "space"),
     (('label = "my space"', 'space = "chian"'), "search space 'chian' is unknown|cannot be built"),
-    (('unit = "percent"', 'unit = "seconds"'), "'validation_accuracy' is in 'seconds', it must be in fraction, percent"),
+    (('unit = "percent"', 'unit = "seconds"'), "accuracy' is in 'seconds', it must be in fraction, percent"),
     (('unit = "percent"', 'unit = "percent"\nsplit = "test"'), "is of the split validation, not test"),
     (('unit = "percent"', 'unit = "percent"\nhidden = 1'), "'hidden' is unknown here"),
     (('unit = "percent"', 'unit = "percent"\nper = "architecture"'), "not among its metrics of trainings"),

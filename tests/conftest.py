@@ -1,0 +1,28 @@
+"""Fixtures of several folders."""
+
+from pathlib import Path
+
+import pytest
+
+from support.shared_data import shared_data
+
+
+@pytest.fixture(scope="session")
+def imported_tables(tmp_path_factory) -> Path:
+    """A data folder with the public benchmarks' tables, imported once; skipped where their files are absent."""
+    from pynascent.envs.tables.importers import ImportRequest, import_tables
+
+    home = tmp_path_factory.mktemp("data")
+    files = {"nasbench201-npz": "nasbench201.npz", "nas-bench-macro": "nas-bench-macro_cifar10.json"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYNASCENT_DATA", str(home))
+        for kind, name in files.items():
+            list(import_tables(kind, ImportRequest([shared_data(name)]), False))  # it imports as it is iterated
+    return home
+
+
+@pytest.fixture
+def real_tables(imported_tables, monkeypatch) -> Path:
+    """The folder of the public benchmarks' tables, found by name through PYNASCENT_DATA."""
+    monkeypatch.setenv("PYNASCENT_DATA", str(imported_tables))
+    return imported_tables / "tables"

@@ -1,0 +1,48 @@
+"""Everything that docs/tables.md shows is run as it stands there."""
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pynascent.envs.tables import TableEvaluator
+from pynascent.envs.tables.importers import KINDS, ImportRequest, import_tables
+from pynascent.envs.tables.importers.schema import UNITS
+from pynascent.scripts.tables_cli import app
+
+TEXT = (Path(__file__).parents[3] / "docs" / "tables.md").read_text()
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", TEXT, flags=re.M | re.S)
+
+
+def test_own_results(data_home, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (schema,), (results,) = blocks("toml"), blocks("csv")
+    Path("schema.toml").write_text(schema)
+    Path("results.csv").write_text(results)
+    commands = blocks("sh")[-1].split("\n")
+    for command in filter(None, commands):
+        program, group, *arguments = command.split()
+        assert (program, group) == ("pynascent", "tables")
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == 0, result.output
+    evaluator = TableEvaluator("MyTable")
+    assert evaluator.column("validation_accuracy").round(6).tolist() == [0.814, 0.64, 0.883, 0.704]
+    assert evaluator.column("flops").tolist() == [2.5e7, 8.2e6, 5e7, 1.64e7]
+    assert evaluator.column("cost_seconds", 10).tolist() == [90, 66, 174, 120]
+
+
+def test_python(data_home, real_data):
+    list(import_tables("nasbench201-npz", ImportRequest([real_data / "nasbench201.npz"])))
+    names = {}
+    for code in blocks("python"):
+        exec(code, names)
+    assert (data_home / "tables" / "Random.nastable").is_file()
+
+
+@pytest.mark.parametrize("word", [*KINDS, *(unit for unit in UNITS if unit != "%")])
+def test_every_kind_and_unit_is_there(word):
+    assert f"`{word}`" in TEXT
