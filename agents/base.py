@@ -54,6 +54,7 @@ class Agent(ABC):
                 f"settings of the agent {self.name!r} are a {self.Settings.__name__}, not a {type(settings).__name__}"
             )
         self.settings: Any = self.Settings() if settings is None else settings
+        self.budget: SearchBudget | None = None  # of the search under way; an agent may pace itself by it
 
     @property
     def formulation(self) -> str:
@@ -106,7 +107,7 @@ class AskTellAgent(Agent):
     """An agent that proposes whole architectures in batches and is told how good they are.
 
     A subclass implements `begin`, `ask` and `tell` in numpy; this class plays them through Propose, one
-    architecture per lane and step. An action is an architecture ``(n,)`` or, where the environment lets
+    architecture per lane and step, or (where the subclass names it) through Build, choice by choice. An action is an architecture ``(n,)`` or, where the environment lets
     the agent choose the fidelity (``epochs="choose"``), ``(n + 1,)`` with an index into the fidelities last.
     """
 
@@ -141,9 +142,9 @@ class AskTellAgent(Agent):
 
     def play(self, env: AnyEnv, seed: int) -> None:
         """Ask, evaluate, tell, without end."""
-        from .lanes import ProposeLanes
+        from .lanes import WholeLanes
 
-        lanes = ProposeLanes(env)
+        lanes = WholeLanes(env)
         unwrapped: Any = env.unwrapped
         self.begin(unwrapped.task.space, tuple(unwrapped.formulation.fidelities), np.random.default_rng(seed))
         lanes.reset(seed)

@@ -76,6 +76,11 @@ class Bracket:
         """Whether the top rung is told."""
         return self.stage == len(self.sizes)
 
+    @property
+    def remaining(self) -> int:
+        """Evaluations until it is finished, those handed out and not told yet included."""
+        return sum(self.sizes[self.stage :]) - len(self.results)
+
     def next(self, draw: Callable[[], np.ndarray]) -> tuple[np.ndarray, int] | None:
         """Return the next (configuration, fidelity index), or None while results are awaited.
 
@@ -109,9 +114,14 @@ class HyperbandSettings(Settings):
 
     Attributes:
         eta: η, of which 1/η go on to the next rung (3: Li et al., 2018, section 2.6).
+        fit_budget: pass over brackets that a budget of evaluations cannot finish while a smaller one fits.
+            A short search (24 evaluations, where the paper's first bracket starts 27 configurations on the
+            bottom rung) would otherwise end before anything was promoted. Budgets that count only seconds,
+            and all but the end of long ones, are as in the paper.
     """
 
     eta: float = 3.0
+    fit_budget: bool = True
 
     def __post_init__(self) -> None:
         """Check η."""
@@ -166,10 +176,22 @@ class Hyperband(AskTellAgent):
             job = bracket.next(self.draw)
             if job is not None:
                 return bracket, job
-        sizes = bracket_sizes(len(self._rungs), self._opened, self.settings.eta)
+        sizes = self._next_sizes()
         bracket = Bracket(sizes, self._rungs[-len(sizes) :])
         self._opened += 1
         self._brackets.append(bracket)
         job = bracket.next(self.draw)
         assert job is not None  # a new bracket has at least one place
         return bracket, job
+
+    def _next_sizes(self) -> list[int]:
+        """Return the sizes of the next bracket: the first in the paper's round that the budget can finish."""
+        left = self.budget.affordable if self.budget is not None and self.settings.fit_budget else None
+        if left is not None:
+            left -= sum(bracket.remaining for bracket in self._brackets)
+            for ahead in range(len(self._rungs)):
+                sizes = bracket_sizes(len(self._rungs), self._opened + ahead, self.settings.eta)
+                if sum(sizes) <= left:
+                    self._opened += ahead
+                    return sizes
+        return bracket_sizes(len(self._rungs), self._opened, self.settings.eta)

@@ -1,4 +1,4 @@
-"""A Propose environment, scalar or vector, as a function from a batch of actions to their results."""
+"""An environment, scalar or vector, as a function from a batch of whole architectures to their results."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from gymnasium.vector import AutoresetMode
 from .base import AnyEnv
 
 
-class ProposeLanes:
-    """The lanes of a Propose environment: every step is an episode of its own.
+class WholeLanes:
+    """The lanes of a Propose environment, where a step is an episode, or of Build, choice by choice.
 
     Args:
         env: a scalar environment (one lane), or a vector environment in any autoreset mode.
@@ -27,6 +27,8 @@ class ProposeLanes:
         self.count: int = self.env.num_envs if self.vector else 1
         mode = env.metadata.get("autoreset_mode") if self.vector else AutoresetMode.DISABLED
         self._mode = mode
+        # Build takes an architecture one choice at a time, all lanes in step.
+        self._choices = self.env.unwrapped.formulation.name == "build"
         self._done = np.zeros(self.count, dtype=bool)
         self._last: np.ndarray | None = None
         if self.env.unwrapped.task.objective.objective.vector:
@@ -48,7 +50,7 @@ class ProposeLanes:
             self.env.step(self._last)  # the step after an episode's end resets and ignores its action
 
     def evaluate(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-        """Evaluate ``(count, …)`` actions.
+        """Evaluate ``(count, …)`` actions, architectures with their fidelity where that is chosen.
 
         Returns:
             ``(count,)`` bool, which rows were paid, and of those k rows the rewards (−∞ where failed),
@@ -57,6 +59,11 @@ class ProposeLanes:
         Raises:
             RuntimeError: an action was masked, so that its lane was not evaluated.
         """
+        whole = actions
+        if self._choices:
+            for choice in range(actions.shape[1] - 1):
+                self.env.step(actions[:, choice] if self.vector else actions[0, choice])
+            actions = actions[:, -1]
         self._last = actions
         if self.vector:
             _, rewards, terminated, truncated, infos = self.env.step(actions)
@@ -68,7 +75,7 @@ class ProposeLanes:
             infos = {key: np.array([value]) for key, value in info.items() if np.ndim(value) == 0}
         self._done = np.asarray(terminated | truncated)
         if not self._done.all():
-            row = actions[np.argmin(self._done)].tolist()
+            row = whole[np.argmin(self._done)].tolist()
             raise RuntimeError(f"the action {row} is not valid in the space, so the environment did not evaluate it")
         paid = np.asarray(terminated)
         columns = {

@@ -33,6 +33,7 @@ class RandomSearch(AskTellAgent):
     """
 
     name = "random"
+    formulations = ("propose", "build")
     Settings = RandomSearchSettings
 
     def begin(self, space: Any, fidelities: tuple[int, ...], rng: np.random.Generator) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,11 +27,12 @@ def tensorflow_for_agents() -> ModuleType:
     before = os.environ.get(_VARIABLE)
     os.environ[_VARIABLE] = "1"
     try:
-        import tf_keras
+        with quiet_native_start():
+            import tf_keras
 
-        if "tensorflow" in sys.modules:
-            _turn_to(tf_keras)
-        import tensorflow as tf
+            if "tensorflow" in sys.modules:
+                _turn_to(tf_keras)
+            import tensorflow as tf
 
         _settle(tf)
         _import_tf_agents()
@@ -44,6 +46,24 @@ def tensorflow_for_agents() -> ModuleType:
         else:
             os.environ[_VARIABLE] = before
     return tf
+
+
+@contextmanager
+def quiet_native_start() -> Iterator[None]:
+    """Keep what TensorFlow's libraries write to the process's standard error while they are loaded.
+
+    They announce CUDA plugins before their log level counts, into the middle of a progress bar. Python's
+    own errors are exceptions and not affected.
+    """
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _import_tf_agents() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..agents.tensorflow_setup import quiet_native_start
 from ..envs.tasks import TASKS
 from .errors import UsageError
 from .files import replace_file
@@ -42,7 +43,8 @@ def explain_search(folder: Path, method: str, images: int = 8, seed: int = 0) ->
     from ..evaluation.optional import require
     from ..trainers.datasets import load_dataset
 
-    keras = require("keras", "train", "pynascent explain")
+    with quiet_native_start():
+        keras = require("keras", "train", "pynascent explain")
     explainer = make_explainer(method, **({"seed": seed} if EXPLAINERS[method].stochastic else {}))
     dataset = load_dataset(_dataset_of(summary))
     chosen = _one_of_each_class(dataset.test.labels, images)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .base import Choice, IntArray, SearchSpace
-from .network import Network, NetworkBuilder
+from .additive import count_parts, named_columns
+from .base import Choice, FloatArray, IntArray, SearchSpace
+from .network import Network, NetworkBuilder, Shape
 
 OPERATIONS = ("skip", "max_pool_3x3", "conv_1x1", "sep_conv_3x3", "conv_3x3", "conv_5x5")
 
@@ -98,13 +100,16 @@ class ChainSpace(SearchSpace):
         operations = [self.operations[i] for i in rows[0, : self._places]]
         flags, width = self._flags(rows)[0], self.widths[rows[0, -1]]
         builder = NetworkBuilder(self.input_shape)
-        x = builder.conv(builder.input, width, 3, label=f"stem 3x3, {width}")
-        x = builder.relu(builder.batch_norm(x))
+        x = self._stem(builder, width)
         for place, (operation, residual) in enumerate(zip(operations, flags, strict=True)):
             if place and place % self.blocks == 0:
                 x = builder.max_pool(x, 2, padding="valid")
             x = self._block(builder, x, operation, width, bool(residual))
         return builder.build(builder.dense(builder.global_avg_pool(x), self.classes))
+
+    @staticmethod
+    def _stem(builder: NetworkBuilder, width: int) -> int:
+        return builder.relu(builder.batch_norm(builder.conv(builder.input, width, 3, label=f"stem 3x3, {width}")))
 
     @staticmethod
     def _block(builder: NetworkBuilder, x: int, operation: str, width: int, residual: bool) -> int:
@@ -142,6 +147,36 @@ class ChainSpace(SearchSpace):
         elif self.residual == "shared":
             rows[:, self._places] = flags.any(axis=1)
         return rows
+
+    @cached_property
+    def _cost_tables(self) -> tuple[FloatArray, list[FloatArray]]:
+        """Count the parts once: all but the blocks, by width; a block of each stage, by operation, flag, width."""
+
+        def frame(width: int) -> Network:
+            builder = NetworkBuilder(self.input_shape)
+            x = self._stem(builder, width)
+            for _ in range(self.stages - 1):
+                x = builder.max_pool(x, 2, padding="valid")
+            return builder.build(builder.dense(builder.global_avg_pool(x), self.classes))
+
+        def block(size: Shape, operation: str, residual: bool, width: int) -> Network:
+            builder = NetworkBuilder((*size, width))
+            return builder.build(self._block(builder, builder.input, operation, width, residual))
+
+        sizes = [tuple(length // 2**stage for length in self.input_shape[:2]) for stage in range(self.stages)]
+        return count_parts(frame, self.widths), [
+            count_parts(block, [size], self.operations, (False, True), self.widths)[0] for size in sizes
+        ]
+
+    def cost(self, architectures: ArrayLike) -> dict[str, FloatArray]:
+        """Count each row's cost, ``(b,)`` columns, block by block from counted parts."""
+        rows = self.check(architectures)
+        frame, blocks = self._cost_tables
+        flags, width = self._flags(rows), rows[:, -1]
+        total = frame[width]
+        for place in range(self._places):
+            total = total + blocks[place // self.blocks][rows[:, place], flags[:, place], width]
+        return named_columns(total)
 
     def largest(self) -> IntArray:
         """Return the costliest architecture: the costliest operation everywhere, at the largest width.

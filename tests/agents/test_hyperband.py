@@ -76,3 +76,14 @@ def test_spare_lanes_go_to_the_next_bracket(name):
     # 27 = 6 · 4 + 3: the spare lane of the seventh batch opens the second bracket, of 9 at three epochs
     assert history.column("epochs").tolist()[24:40] == [1, 1, 1, 3] + [3] * 8 + [3, 3, 3, 3]
     assert len(history) == 48
+
+
+def test_brackets_that_the_budget_cannot_finish_are_passed_over():
+    # 24 evaluations: 40 are too many for the paper's first bracket; 9 + 3 + 1 and 6 + 2 fit, and of the
+    # last, 4 at the top, there is room for 3.
+    agent = make_agent("hyperband")
+    env = make_env(agent, lanes=1, epochs="choose")
+    history = agent.search(env, SearchBudget(evaluations=24), seed=0)
+    assert history.column("epochs").tolist() == [3] * 9 + [9] * 3 + [27] + [9] * 6 + [27] * 5
+    plain = make_agent("hyperband", fit_budget=False).search(env, SearchBudget(evaluations=24), seed=0)
+    assert plain.column("epochs").tolist() == [1] * 24

@@ -40,3 +40,12 @@ def test_it_takes_the_largest_fidelity():
     assert set(history.column("epochs")) == {27}
     history = agent.search(make_env(agent, 2, epochs=3), SearchBudget(evaluations=5), 0)
     assert set(history.column("epochs")) == {3}
+
+
+def test_build_and_propose_draw_the_same_architectures():
+    agent = make_agent("random")
+    played = [
+        agent.search(make_env(agent, formulation=name), SearchBudget(evaluations=21), seed=5).column("architecture")
+        for name in ("propose", "build")
+    ]
+    assert len(played[0]) == 21 and np.array_equal(*played)

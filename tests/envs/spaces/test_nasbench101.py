@@ -46,8 +46,10 @@ def test_the_readme_cell_has_the_published_graph_and_parameters():
     assert space.cost(row)["trainable_parameters"][0] == 2_694_282
 
 
-def test_the_costliest_cell_has_the_published_maximum_of_parameters():
+def test_parameters_span_the_published_range():
     space = NASBench101Space()
+    least = space.parse(f"{MP}(0) {MP}(1) {MP}(1) {MP}(1) {C3}() output(1,2,3,4)")
+    assert space.cost(least)["trainable_parameters"][0] == 227_274
     assert space.cost(space.largest())["trainable_parameters"][0] == 49_979_274
 
 

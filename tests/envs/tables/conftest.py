@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from pynascent.envs.evaluation import METRICS, Metric
-from pynascent.envs.spaces import ChainSpace, SearchSpace
+from pynascent.envs.spaces import ChainSpace, NASBench201Space, SearchSpace
 from pynascent.envs.tables import MetricData, TableData
 from pynascent.envs.tables.format import PREFIX
 
@@ -32,6 +32,13 @@ def data_home(tmp_path, monkeypatch) -> Path:
 def real_data() -> Path:
     """The folder of real benchmark files; tests that need it are skipped where it is absent."""
     return shared_data("nasbench201.npz").parent
+
+
+@pytest.fixture(scope="session")
+def official_texts() -> list[str]:
+    """All 15,625 strings of NAS-Bench-201 in official order."""
+    space = NASBench201Space()
+    return [space.to_string(row) for row in space.from_index(np.arange(space.size))]
 
 
 @dataclass

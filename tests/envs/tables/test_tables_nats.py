@@ -81,12 +81,11 @@ def topology():
 
 
 @pytest.fixture(scope="module")
-def topology_file(topology, tmp_path_factory):
+def topology_file(topology, tmp_path_factory, official_texts):
     """One file of the official form; strings of architectures without results are in it too."""
     path = tmp_path_factory.mktemp("nats") / "NATS-tss-v1_0-3ffb9.pickle.pbz2"
-    texts = [SPACE.to_string(row) for row in SPACE.from_index(np.arange(15625))]
     nats_bench.pickle_save(
-        {"meta_archs": texts, "arch2infos": topology[0], "evaluated_indexes": set(NUMBERS)}, path, ext=""
+        {"meta_archs": list(official_texts), "arch2infos": topology[0], "evaluated_indexes": set(NUMBERS)}, path, ext=""
     )
     return path
 
@@ -148,11 +147,10 @@ def test_our_costs_are_the_packages_own(topology_file, data_home):
         assert found.cost_seconds[0] == pytest.approx(seconds, rel=1e-12)
 
 
-def test_simple_folder_gives_the_same_tables(topology, topology_file, data_home, tmp_path):
+def test_simple_folder_gives_the_same_tables(topology, topology_file, data_home, tmp_path, official_texts):
     folder = tmp_path / "NATS-tss-v1_0-3ffb9-simple"
     folder.mkdir()
-    texts = [SPACE.to_string(row) for row in SPACE.from_index(np.arange(15625))]
-    nats_bench.pickle_save({"meta_archs": texts}, folder / "meta", ext=".pickle.pbz2")
+    nats_bench.pickle_save({"meta_archs": list(official_texts)}, folder / "meta", ext=".pickle.pbz2")
     for number, info in topology[0].items():
         nats_bench.pickle_save(info, folder / f"{number:06d}", ext=".pickle.pbz2")
     of_file, of_folder = read(topology_file), read(folder, name="Folder")
@@ -211,9 +209,8 @@ def test_a_pickle_that_asks_for_code_is_not_run(data_home, tmp_path, monkeypatch
     (lambda c: c["arch2infos"][3]["200"]["all_results"]["cifar100", 888].update(eval_acc1es={}),
      "on cifar100 are incomplete"),
 ])  # fmt: skip
-def test_damaged_files(topology, data_home, tmp_path, change, message):
-    texts = [SPACE.to_string(row) for row in SPACE.from_index(np.arange(15625))]
-    damaged = pickle.loads(pickle.dumps({"meta_archs": texts, "arch2infos": topology[0]}))
+def test_damaged_files(topology, data_home, tmp_path, change, message, official_texts):
+    damaged = pickle.loads(pickle.dumps({"meta_archs": list(official_texts), "arch2infos": topology[0]}))
     change(damaged)
     path = tmp_path / "NATS-tss.pickle.pbz2"
     nats_bench.pickle_save(damaged, path, ext="")

