@@ -81,6 +81,7 @@ class Agent(ABC):
         """
         self._check(env)
         unwrapped: Any = env.unwrapped
+        self.budget = budget
         with unwrapped.search(budget, on_evaluation=on_evaluation) as history, suppress(BudgetExhausted):
             self.play(env, seed)
         return history
@@ -107,8 +108,9 @@ class AskTellAgent(Agent):
     """An agent that proposes whole architectures in batches and is told how good they are.
 
     A subclass implements `begin`, `ask` and `tell` in numpy; this class plays them through Propose, one
-    architecture per lane and step, or (where the subclass names it) through Build, choice by choice. An action is an architecture ``(n,)`` or, where the environment lets
-    the agent choose the fidelity (``epochs="choose"``), ``(n + 1,)`` with an index into the fidelities last.
+    architecture per lane and step, or (where the subclass names it) through Build, choice by choice. An
+    action is an architecture ``(n,)`` or, where the environment lets the agent choose the fidelity
+    (``epochs="choose"``), ``(n + 1,)`` with an index into the fidelities last.
     """
 
     formulations = ("propose",)

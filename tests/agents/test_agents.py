@@ -77,7 +77,7 @@ def test_a_scalar_environment_does(name):
 @pytest.mark.parametrize("name", AGENTS)
 def test_another_formulation_is_one_line(name):
     agent = make_agent(name)
-    wrong = next(f for f in ("build", "propose") if f not in agent.formulations)
+    wrong = next(f for f in ("edit", "propose") if f not in agent.formulations)
     with pytest.raises(ValueError, match=f"the agent '{name}' plays .*{agent.formulation}.*, not {wrong}") as error:
         agent.search(make_env(agent, formulation=wrong), SearchBudget(evaluations=1), 0)
     assert "\n" not in str(error.value)
