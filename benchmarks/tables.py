@@ -113,9 +113,8 @@ def main(names: list[str]) -> None:
     for name in names:
         opening = measure_opening(name)
         print(f"{name}")
-        print(
-            f"  open {opening.open_ms:.1f} ms, first evaluation {opening.first_ms:.1f} ms, {opening.open_mb:.1f} MB more"
-        )
+        memory = f"{opening.open_mb:.1f} MB"
+        print(f"  open {opening.open_ms:.1f} ms, first evaluation {opening.first_ms:.1f} ms, {memory} more")
         print(f"  every value of every metric {opening.all_ms:.1f} ms, {opening.all_mb:.1f} MB in all")
         for rows, metrics in ((1, 0), (1, 1), (4096, 0), (4096, 1), (4096, 2)):
             print(f"  evaluate {rows} rows and read {metrics} metrics: {measure_look_up(name, rows, metrics):.1f} us")

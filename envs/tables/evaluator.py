@@ -151,7 +151,7 @@ class TableEvaluator:
 
     def _rows(self, architectures: ArrayLike) -> IntArray:
         rows = self._lookup.find(architectures)
-        if len(rows) and rows.min() < 0:
+        if not self._lookup.total and len(rows) and rows.min() < 0:
             bad = np.atleast_2d(np.asarray(architectures))[rows < 0]
             self.space.check(bad)
             raise TableError(

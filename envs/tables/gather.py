@@ -65,36 +65,30 @@ class ColumnReader:
         flat = self._read() if self._flat is None else self._flat
         if not self._places:
             return self.column.coding.decode(flat.take(rows))
+        if self.seeds == 1:
+            seeds = 0  # the mean of one training is that training
         if isinstance(fidelities, int):
             place: Any = self._places[fidelities]
-            unknown = place < 0
-            if unknown:
-                return np.full(len(rows), np.nan)
-        else:
-            place = self._place_array.take(fidelities)
-            unknown = place < 0
-            unknown = unknown if unknown.any() else False
-            place = place if unknown is False else np.where(unknown, 0, place)
-        if isinstance(seeds, int):
-            mean: Any = seeds < 0
-            values = self._of_means(rows, place) if mean else self._of_seeds(flat, rows, place, seeds % self.seeds)
-        else:
-            mean = seeds < 0
-            turn = seeds if self.seeds > 1 else 0
-            if mean.any():
-                values = np.where(
-                    mean, self._of_means(rows, place), self._of_seeds(flat, rows, place, np.maximum(turn, 0))
-                )
-            else:
-                values = self._of_seeds(flat, rows, place, turn)
-        if unknown is not False:
-            values[unknown] = np.nan
+            return np.full(len(rows), np.nan) if place < 0 else self._at(flat, rows, place, seeds)
+        place = self._place_array.take(fidelities)
+        unknown = place < 0
+        values = self._at(flat, rows, np.maximum(place, 0), seeds)
+        values[unknown] = np.nan
         return values
+
+    def _at(self, flat: NDArray, rows: IntArray, place: Any, seeds: int | IntArray) -> FloatArray:
+        if isinstance(seeds, int):
+            of_seeds = seeds >= 0
+            return self._of_seeds(flat, rows, place, seeds % self.seeds) if of_seeds else self._of_means(rows, place)
+        if len(seeds) == 0 or seeds.min() >= 0:
+            return self._of_seeds(flat, rows, place, seeds)
+        single = self._of_seeds(flat, rows, place, np.maximum(seeds, 0))
+        return np.where(seeds < 0, self._of_means(rows, place), single)
 
     def _of_seeds(self, flat: NDArray, rows: IntArray, place: Any, seeds: Any) -> FloatArray:
         positions = rows * self._width
         positions += place * self.seeds + seeds
-        return self.column.coding.decode(flat.take(positions))
+        return self.column.coding.decode(flat.take(positions, mode="clip"))
 
     def _of_means(self, rows: IntArray, place: Any) -> FloatArray:
         positions = rows * len(self.column.epochs or ())

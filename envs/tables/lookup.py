@@ -43,6 +43,9 @@ class RowLookup:
     Args:
         table: the table.
         space: its search space.
+
+    Attributes:
+        total: whether every architecture has a row.
     """
 
     def __init__(self, table: Table, space: SearchSpace) -> None:
@@ -55,6 +58,7 @@ class RowLookup:
             self._strides[:-1] = np.cumprod(space.cardinalities[:0:-1])[::-1]
         self._stride_list = self._strides.tolist()
         self._order: NDArray[np.int64] | None = None  # (size,) code → row
+        self.total = table.header.index is None and table.header.matrix is None
         self._keys: IntArray | None = None  # (rows,) sorted indices
         self._rows_by_bytes: dict[bytes, int] | None = None
 
@@ -67,7 +71,7 @@ class RowLookup:
         rows = self._inside(architectures)
         if self.space.size <= DENSE:
             order = self._dense() if self._order is None else self._order
-            return order.take(rows @ self._strides)
+            return order.take(rows @ self._strides, mode="clip")
         if self.table.header.canonical:
             rows = self.space.canonical(rows)
         elif self.space.constrained:
