@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .coding import Coder, coder
 from .evaluation import IntArray
 from .lanes import BoolArray, Lanes
+from .recycling import Recycler
 from .spaces import SearchSpace
 
 
@@ -35,6 +36,7 @@ class CodedLanes(Lanes):
         self.code: IntArray = np.zeros(num_lanes, dtype=np.int64)  # (N,)
         self.uniform = True
         self._strides: list[int] = self.coder.strides.tolist()
+        self._observations = Recycler((num_lanes, self.coder.features.shape[1]), np.float32)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the tables out: they are the space's."""
@@ -64,7 +66,8 @@ class CodedLanes(Lanes):
 
     def observation(self) -> NDArray[np.float32]:
         """Return the flat observation ``(N, d + 2)``, a new array."""
-        flat = self.coder.features.take(self.code, axis=0, mode="clip")
+        features = self.coder.features
+        flat = features.take(self.code, axis=0, out=self._observations.array(), mode="clip")
         if not self._partial or not self.uniform or self.steps[0] != self.positions[0]:
             flat[:, -1] = self.steps * (1.0 / self.horizon)
         return flat

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .coding import Coder, coder
 from .evaluation import FloatArray, IntArray
+from .recycling import Recycler
 from .spaces import SearchSpace
 
 BoolArray = NDArray[np.bool_]
@@ -49,6 +50,7 @@ class Lanes:
         self.everywhere: IntArray = np.arange(num_lanes, dtype=np.int64)  # (N,)
         self._by_choice: IntArray = np.full((n, num_lanes), -1, dtype=np.int64)
         self._by_feature: NDArray[np.float32] = np.zeros((width + 2, num_lanes), dtype=np.float32)
+        self._observations = Recycler(self._by_feature.shape, np.float32)
         self._share: FloatArray = np.arange(n + 1) / n
         self._view()
 
@@ -87,7 +89,9 @@ class Lanes:
 
     def observation(self) -> NDArray[np.float32]:
         """Return a copy of ``flat`` ``(N, d + 2)``, stored feature by feature as it is."""
-        return self._by_feature.copy().T
+        copy = self._observations.array()
+        np.copyto(copy, self._by_feature)
+        return copy.T
 
     def blank_features(self, count: int) -> NDArray[np.int8]:
         """Return ``(count, N)`` int8, 1 where one of the first features is 0."""

@@ -135,7 +135,9 @@ def _check_info(env: SearchEnv, info: Mapping[str, Any]) -> int:
         elif name in info and info["status"] == "ok":
             value = info[name]
             # NaN: the evaluator does not know this metric of this architecture (a device that cannot run it).
-            assert np.isnan(value) or metric.lower <= value <= metric.upper, f"{name}={value} is outside {metric.lower}..{metric.upper}"
+            assert np.isnan(value) or metric.lower <= value <= metric.upper, (
+                f"{name}={value} is outside {metric.lower}..{metric.upper}"
+            )
     return int("status" in info)
 
 

@@ -29,6 +29,8 @@ def import_ray(local: bool = True) -> Any:
     # Under `uv run`, Ray would otherwise build the project's environment anew in every worker.
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # An error of a worker is looked at where its result is asked for, once for all that it returns.
+    os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")
     if local:
         # Ray takes 127.0.0.1 for "whatever address others see me under" unless told that no others are to
         # see it; the variable is read on every system, in spite of its name. Everything Ray starts then

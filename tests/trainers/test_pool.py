@@ -22,7 +22,7 @@ from pynascent.trainers.store import question_key
 from support.training_process import digest, train, training_process
 
 CONVOLUTIONS = (4, 3, 2, 5, 1, 0)
-LONG = {"fidelities": [1, 60]}
+LONG = {"fidelities": [1, 30]}
 
 
 def ask(live, rows, epochs=1, seed=0):
@@ -84,7 +84,7 @@ def test_nothing_is_trained_twice(make_evaluator):
 
 def test_collect_returns_at_its_timeout(make_evaluator):
     live = make_evaluator(recipe=LONG)
-    ticket = submit(live, (5, 5, 5, 5, 1, 1), epochs=60)
+    ticket = submit(live, (5, 5, 5, 5, 1, 1), epochs=30)
     started = time.monotonic()
     assert live.collect(timeout=0.2) == []
     assert time.monotonic() - started < 2
@@ -93,9 +93,9 @@ def test_collect_returns_at_its_timeout(make_evaluator):
 
 
 def test_explaining_overlaps_training(make_evaluator):
-    live = make_evaluator(isi={"explainer": "integrated_gradients", "settings": {"steps": 1500}})
+    live = make_evaluator(isi={"explainer": "integrated_gradients", "settings": {"steps": 20}})
     submit(live, (5, 5, 5, 5, 1, 1))
-    submit(live, (5, 5, 5, 4, 1, 1), epochs=27)
+    submit(live, (2, 2, 2, 2, 0, 0), epochs=27)
     wait_until(lambda: set(live.pool.busy) == {"worker group 1", "explainer 1"})
     while live._tickets:
         assert all(one.ok[0] for _, one in live.collect())
@@ -107,7 +107,7 @@ def undisturbed(warm, tmp_path_factory):
     from pynascent.trainers.live import LiveEvaluator
 
     live = LiveEvaluator(ChainSpace(), workers=1, recipe=LONG, store=tmp_path_factory.mktemp("calm") / "s.sqlite")
-    yield ask(live, (5, 5, 5, 5, 1, 1), epochs=60).row(0)
+    yield ask(live, (5, 5, 5, 5, 1, 1), epochs=30).row(0)
     live.close()
 
 
@@ -117,10 +117,10 @@ def without_times(row):
 
 def test_a_killed_worker_is_replaced_and_its_candidate_retried(make_evaluator, undisturbed, caplog):
     live = make_evaluator(recipe=LONG)
-    tickets = [submit(live, (5, 5, 5, 5, 1, 1), epochs=60), submit(live, CONVOLUTIONS)]
+    tickets = [submit(live, (5, 5, 5, 5, 1, 1), epochs=30), submit(live, CONVOLUTIONS)]
     wait_until(lambda: "worker group 1" in live.pool.busy and "worker group 1" in live.pool.process_ids)
     (victim,) = live.pool.process_ids["worker group 1"]
-    time.sleep(1.5)  # in mid-candidate: it takes several seconds
+    time.sleep(1.0)  # in mid-candidate: it takes several seconds
     assert "worker group 1" in live.pool.busy
     with caplog.at_level(logging.WARNING, "pynascent.trainers"):
         os.kill(victim, signal.SIGKILL)
@@ -135,7 +135,7 @@ def test_a_killed_worker_is_replaced_and_its_candidate_retried(make_evaluator, u
 
 
 def test_a_killed_explainer_is_replaced_and_the_explanation_retried(make_evaluator, caplog):
-    live = make_evaluator(isi={"explainer": "integrated_gradients", "settings": {"steps": 1500}})
+    live = make_evaluator(isi={"explainer": "integrated_gradients", "settings": {"steps": 20}})
     submit(live, (5, 5, 5, 5, 1, 1))
     wait_until(lambda: "explainer 1" in live.pool.busy and "explainer 1" in live.pool.process_ids)
     (victim,) = live.pool.process_ids["explainer 1"]
