@@ -32,6 +32,7 @@ class SearchBudget:
             free, in index order; the batch ends, and the clock stands, when its last row ends.
         spent_evaluations: paid evaluations so far.
         clock_seconds: simulated time so far.
+        exhausted: whether the search is over.
     """
 
     evaluations: int | None = None
@@ -58,10 +59,17 @@ class SearchBudget:
         return None if self.evaluations is None else self.evaluations - self.spent_evaluations
 
     def finish_times(self, cost_seconds: FloatArray) -> FloatArray:
-        """Return when each row ``(b,)`` of a batch that starts now would end on the clock, in seconds."""
+        """Return when each row ``(b,)`` of a batch that starts now would end on the clock, in seconds.
+
+        Each row goes to the worker that is free first (list scheduling; Graham, 1969, "Bounds on multiprocessing
+        timing anomalies", SIAM J. Appl. Math.). All workers are free when a batch starts.
+        """
         if self.workers == 1:
-            return self.clock_seconds + np.cumsum(cost_seconds)
-        free = [self.clock_seconds] * min(self.workers, len(cost_seconds))
+            # The clock is added to, row by row, so that it does not depend on how rows were batched.
+            return np.cumsum(np.concatenate([[self.clock_seconds], cost_seconds]))[1:]
+        if len(cost_seconds) <= self.workers:
+            return self.clock_seconds + cost_seconds
+        free = [self.clock_seconds] * self.workers
         ends = np.empty(len(cost_seconds))
         for row, cost in enumerate(cost_seconds):
             ends[row] = heapq.heapreplace(free, free[0] + cost) + cost
@@ -72,7 +80,17 @@ class SearchBudget:
 
         Returns:
             ``(b,)`` bool, which rows are paid (a prefix), and ``(b,)`` their end on the clock in seconds.
+
+        Raises:
+            ValueError: a cost is negative or not finite; nothing is charged then.
         """
+        cost_seconds = np.asarray(cost_seconds, dtype=np.float64)
+        wrong = ~((cost_seconds >= 0) & (cost_seconds < np.inf))
+        if wrong.any():
+            raise ValueError(
+                f"an evaluation's cost_seconds is {cost_seconds[wrong][0]}: a budget needs finite seconds of at "
+                "least 0 from its evaluator"
+            )
         ends = self.finish_times(cost_seconds)
         paid = np.ones(len(ends), dtype=bool)
         if self.affordable is not None:
@@ -102,7 +120,11 @@ def budget_from_config(config: SearchBudget | Mapping[str, Any] | None) -> Searc
 
 
 class BudgetedEvaluator:
-    """An evaluator whose answers are paid for from a budget; rows it does not cover are ``UNPAID``."""
+    """An evaluator whose answers are paid for from a budget; rows it does not cover are ``UNPAID``.
+
+    Attributes:
+        ends: ``(b,)`` end of each row of the last batch on the simulated clock, in seconds; NaN where unpaid.
+    """
 
     def __init__(self, evaluator: Evaluator, budget: SearchBudget) -> None:
         self.evaluator, self.budget = evaluator, budget
@@ -110,21 +132,24 @@ class BudgetedEvaluator:
         self.fidelities: tuple[int, ...] = evaluator.fidelities
         self.metrics: Mapping[str, Metric] = evaluator.metrics
         self.seeds: tuple[int, ...] | None = evaluator.seeds
+        self.ends: FloatArray = np.empty(0)  # (b,)
 
     def evaluate(self, architectures: IntArray, epochs: IntArray, seeds: IntArray) -> Evaluation:
         """Evaluate the rows that the budget covers, in index order."""
         b, affordable = len(architectures), self.budget.affordable
+        self.ends = np.full(b, np.nan)
         asked = b if affordable is None else min(b, affordable)
         if self.budget.exhausted or not asked:
             self.budget.exhausted = True
             return self._unpaid(epochs, seeds)
         result = self.evaluator.evaluate(architectures[:asked], epochs[:asked], seeds[:asked])
-        paid, _ = self.budget.charge(result.cost_seconds)
+        paid, ends = self.budget.charge(result.cost_seconds)
+        count = int(paid.sum())
+        self.ends[:count] = ends[:count]
         if asked < b:
             self.budget.exhausted = True
-        if asked == b and paid.all():
+        if count == b:
             return result
-        count = int(paid.sum())
         rest = self._unpaid(epochs[count:], seeds[count:])
         return Evaluation.concatenate([result.take(slice(0, count)), rest]) if count else rest
 

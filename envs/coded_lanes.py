@@ -35,8 +35,12 @@ class CodedLanes(Lanes):
         self.steps: IntArray = np.zeros(num_lanes, dtype=np.int64)  # (N,)
         self.code: IntArray = np.zeros(num_lanes, dtype=np.int64)  # (N,)
         self.uniform = True
+        # Whether every lane has a complete architecture, and always will have (not ``partial``).
+        self._placed = False
         self._strides: list[int] = self.coder.strides.tolist()
-        self._observations = Recycler((num_lanes, self.coder.features.shape[1]), np.float32)
+        shape = (num_lanes, self.coder.features.shape[1])
+        self._bits: NDArray[np.uint8] = np.empty(shape, dtype=np.uint8)
+        self._observations = Recycler(shape, np.float32)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the tables out: they are the space's."""
@@ -66,15 +70,21 @@ class CodedLanes(Lanes):
 
     def observation(self) -> NDArray[np.float32]:
         """Return the flat observation ``(N, d + 2)``, a new array."""
-        features = self.coder.features
-        flat = features.take(self.code, axis=0, out=self._observations.array(), mode="clip")
-        if not self._partial or not self.uniform or self.steps[0] != self.positions[0]:
-            flat[:, -1] = self.steps * (1.0 / self.horizon)
+        flat = self._observations.array()
+        if self._partial:
+            self.coder.features.take(self.code, axis=0, out=flat, mode="clip")
+            if self.uniform and self.steps[0] == self.positions[0]:
+                return flat
+        else:
+            np.copyto(flat, self.coder.features.take(self.code, axis=0, out=self._bits, mode="clip"))
+            if self.uniform and not self.positions[0]:
+                flat.fill(0.0)  # before the first reset
+        np.multiply(self.steps, 1.0 / self.horizon, out=flat[:, -1], casting="same_kind")
         return flat
 
     def blank_features(self, count: int) -> NDArray[np.int8]:
-        """Return ``(count, N)`` int8, 1 where one of the first features is 0 (and 1 after the one-hot ones)."""
-        return self.coder.blank.take(self.code, axis=0)[:, :count].T
+        """Return ``(count, N)`` int8, 1 where one of the first features is 0."""
+        return np.equal(self.coder.features.take(self.code, axis=0), 0).view(np.int8)[:, :count].T
 
     def clear(self, rows: IntArray) -> None:
         """Set lanes to the state in which nothing is decided."""
@@ -86,7 +96,7 @@ class CodedLanes(Lanes):
         self.steps = self.steps.copy()
         self.steps[rows] = 0
         self.uniform = False
-        if self._partial:  # else every lane has its place written next
+        if self._partial or not self._placed:  # else every lane has its place written next
             self.positions, self.code = self.positions.copy(), self.code.copy()
             self.positions[rows] = 0
             self.code[rows] = 0
@@ -99,13 +109,15 @@ class CodedLanes(Lanes):
         """Write whole architectures, given by their codes ``(r,)``, into cleared lanes."""
         if len(rows) == len(self):
             self.code, self.positions = codes, np.full(len(self), self.n, dtype=np.int64)
+            self._placed = not self._partial
             return
         self.code = self.code.copy()
         self.code[rows] = codes
         self.uniform = False
-        if self._partial or not self.positions.all():
+        if not self._placed:
             self.positions = self.positions.copy()
             self.positions[rows] = self.n
+            self._placed = not self._partial and bool(self.positions.all())
 
     def tick(self, active: BoolArray | None) -> None:
         """Count a step in the active lanes (all where None)."""
@@ -132,12 +144,12 @@ class CodedLanes(Lanes):
 
     def edit_all(self, actions: IntArray) -> BoolArray:
         """Apply an edit (an index as in `Coder.edits`) to every lane; returns which have changed, ``(N,)``."""
-        old, width = self.code, self.coder.blank.shape[1]
+        old, width = self.code, self.coder.width
         self.code = self.coder.edits.take(old * width + actions, mode="clip").astype(np.int64)
         return self.code != old
 
     def snapshot(self) -> CodedLanes:
         """Return the state as it is now, at no cost: the arrays are shared and never written into."""
         seen = object.__new__(CodedLanes)
-        seen.__dict__.update(self.__dict__)
+        seen.__dict__ = self.__dict__.copy()
         return seen

@@ -51,25 +51,28 @@ class Coder:
         return codes[:, None] // self.strides % self.digits - self.shift
 
     @cached_property
-    def features(self) -> NDArray[np.float32]:
-        """Flat observation of every state, ``(size, d + 2)``; its time is that of a lane without masked actions."""
+    def features(self) -> NDArray[np.float32] | NDArray[np.uint8]:
+        """Flat observation of every state, ``(size, d + 2)``, its last column to be written by the lane.
+
+        Without undecided choices everything else is 0 or 1, and bytes take a quarter of the cache. With
+        them, the last column is the time of a lane that has taken no masked action: its own, as a rule.
+        """
         architectures = self.decode(np.arange(self.size))
         n = architectures.shape[1]
-        table = np.zeros((self.size, int(self._offsets[-1]) + 2), dtype=np.float32)
+        dtype = np.float32 if self.partial else np.uint8
+        table = np.zeros((self.size, int(self._offsets[-1]) + 2), dtype=dtype)
         for choice in range(n):
             rows = np.flatnonzero(architectures[:, choice] >= 0)
-            table[rows, self._offsets[choice] + architectures[rows, choice]] = 1.0
+            table[rows, self._offsets[choice] + architectures[rows, choice]] = 1
         decided = (architectures >= 0).sum(axis=1)
         table[:, -2] = decided / n
-        table[:, -1] = decided / (2 * n) if self.partial else 0.0
+        table[:, -1] = decided / (2 * n) if self.partial else 0
         return table
 
-    @cached_property
-    def blank(self) -> NDArray[np.int8]:
-        """1 where a state's one-hot observation is 0, ``(size, d + 1)`` int8; the last column is 1."""
-        table = np.ones((self.size, int(self._offsets[-1]) + 1), dtype=np.int8)
-        table[:, :-1] = self.features[:, :-2] == 0.0
-        return table
+    @property
+    def width(self) -> int:
+        """Number of edits: d, and one to stop."""
+        return int(self._offsets[-1]) + 1
 
     @cached_property
     def edits(self) -> NDArray[np.unsignedinteger]:

@@ -138,6 +138,9 @@ class SearchDynamics:
         self._unpaid: BoolArray = np.zeros(num_lanes, dtype=bool)
         self._any_unpaid = False
         tabular = isinstance(task.evaluator, TabularEvaluator) and self.lanes.coder is not None
+        # Small spaces need one draw for all choices of a start: the code of the architecture.
+        small = not task.space.constrained and task.space.size <= _ONE_DRAW
+        self._one_draw = task.space.size if small else 0
         self._lookup = Lookup(task, self.lanes.coder) if tabular else None  # type: ignore[arg-type]
 
     # -- episodes -------------------------------------------------------------------------------------
@@ -159,9 +162,14 @@ class SearchDynamics:
             ValueError: start architectures for a formulation that starts from none, or invalid ones.
         """
         self._restart(rows, architectures)
+        return self._started(rows)
+
+    def _started(self, rows: IntArray) -> Outcome:
         outcome = self._nothing()
         if self.rules.starts_complete:
-            self._evaluate_into(outcome, rows, None, rows)
+            asked = np.zeros(self.num_lanes, dtype=bool)
+            asked[rows] = True
+            self._evaluate_into(outcome, asked, None, rows)
         return outcome
 
     def _restart(self, rows: IntArray, architectures: ArrayLike | None = None) -> None:
@@ -178,7 +186,8 @@ class SearchDynamics:
         if architectures is not None:
             starts = np.broadcast_to(self.task.space.check(architectures), (len(rows), self.task.space.n))
         self.episodes[rows] += 1
-        self._unpaid[rows] = False
+        if self._any_unpaid:
+            self._unpaid[rows] = False
         self.lanes.clear(rows)
         if self.rules.starts_complete:
             if starts is None:
@@ -202,35 +211,31 @@ class SearchDynamics:
             restarted, active = np.flatnonzero(restart), ~restart
             self._restart(restarted)
             if len(restarted) == self.num_lanes:
-                outcome = self._nothing()
-                if self.rules.starts_complete:
-                    self._evaluate_into(outcome, restarted, None, restarted)
-                return outcome
+                return self._started(restarted)
         transition = self.rules.apply(self.lanes, actions, active)
         outcome = self._nothing(transition.terminated)
-        if len(transition.invalid):
-            outcome.rewards[transition.invalid] = -self.invalid_penalty
+        if transition.invalid is not None and transition.invalid.any():
+            penalties = outcome.rewards if self._single else outcome.rewards.T  # broadcast over the terms
+            np.multiply(transition.invalid, -self.invalid_penalty, out=penalties)
         if not self.lanes.uniform or self.lanes.steps[0] >= self.rules.horizon:
             np.greater_equal(self.lanes.steps, self.rules.horizon, out=outcome.truncated)
-            outcome.truncated &= ~outcome.terminated
-        rows = transition.evaluate
+            np.greater(outcome.truncated, outcome.terminated, out=outcome.truncated)
+        asked = transition.evaluate
         if self._any_unpaid:
             self._truncate(outcome, self._unpaid.copy())
-            rows = rows[~self._unpaid[rows]]
+            asked = None if asked is None else asked & ~self._unpaid
         if restarted is not None and self.rules.starts_complete:
-            ask = restart.copy()  # type: ignore[union-attr]
-            ask[rows] = True
-            rows = np.flatnonzero(ask)
-        if len(rows):
-            self._evaluate_into(outcome, rows, transition.fidelity, restarted)
+            asked = restart if asked is None else asked | restart  # type: ignore[operator]
+        if asked is not None and asked.any():
+            self._evaluate_into(outcome, asked, transition.fidelity, restarted)
         return outcome
 
     def _evaluate_into(
-        self, outcome: Outcome, rows: IntArray, fidelity: IntArray | None, restarted: IntArray | None
+        self, outcome: Outcome, asked: BoolArray, fidelity: IntArray | None, restarted: IntArray | None
     ) -> None:
-        """Evaluate some lanes (ascending), and write rewards and results; restarted lanes have reward 0."""
-        values, results = self._evaluate(rows, fidelity)
-        outcome.results, here = results, results.here
+        """Evaluate the lanes ``asked`` ``(N,)``, and write rewards and results; restarted lanes have reward 0."""
+        values, results = self._evaluate(asked, fidelity)
+        outcome.results, here = results, asked
         unpaid = self._unpaid_lanes(results)
         if unpaid is not None:
             here = here & ~unpaid
@@ -242,24 +247,21 @@ class SearchDynamics:
             self._truncate(outcome, unpaid & ~started)
         rewards = outcome.rewards.reshape(self.num_lanes, self._rewards)
         # A pass over all lanes: those that were not asked have the value that they had, and gain exactly nothing.
-        whole = len(rows) == self.num_lanes if unpaid is None else False
-        whole = whole or results.everywhere
+        whole = unpaid is None and (results.everywhere or asked.all())
         if whole and self.rules.reward_is_gain:
-            rewards += values - self.values
+            gains = values - self.values
+            if restarted is not None:
+                gains[restarted] = 0.0
+            rewards += gains
         elif whole:
             rewards[:] = values
         else:
             new = values - self.values if self.rules.reward_is_gain else values
             np.copyto(rewards, new, where=here[:, None])
-        if self.rules.reward_is_gain:
-            self.values = values if whole else np.where(here[:, None], values, self.values)
             if restarted is not None:
                 rewards[restarted] = 0.0
-
-    @property
-    def _everywhere_known(self) -> bool:
-        """Whether every lane has a complete architecture."""
-        return self.rules.starts_complete
+        if self.rules.reward_is_gain:
+            self.values = values if whole else np.where(here[:, None], values, self.values)
 
     @staticmethod
     def _truncate(outcome: Outcome, lanes: BoolArray) -> None:
@@ -300,7 +302,7 @@ class SearchDynamics:
                 measured = dict(zip(self.metric_names, block.metrics[code].tolist(), strict=True))
                 return values, {**measured, "status": "ok", "epochs": epochs, "training_seed": seed}
         chosen = None if fidelity is None else np.array([fidelity])
-        batch, results = self._evaluate(self.lanes.everywhere, chosen)
+        batch, results = self._evaluate(np.ones(1, dtype=bool), chosen)
         return batch[0], self.measured_one(results)
 
     def measured_one(self, results: Results) -> dict[str, Any]:
@@ -319,19 +321,30 @@ class SearchDynamics:
 
     # -- rewards --------------------------------------------------------------------------------------
 
-    def _evaluate(self, rows: IntArray, fidelity: IntArray | None) -> tuple[FloatArray, Results]:
-        """Return the objective ``(N, k)`` of some lanes' architectures, and what was measured.
+    def _evaluate(self, asked: BoolArray, fidelity: IntArray | None) -> tuple[FloatArray, Results]:
+        """Return the objective ``(N, k)`` of the architectures of lanes ``asked`` ``(N,)``, and what was measured.
 
-        Other lanes' rows of the objective mean nothing.
+        Other lanes' rows of the objective mean nothing, unless the results are of ``everywhere``.
         """
-        here = np.zeros(self.num_lanes, dtype=bool)
-        here[rows] = True
-        epochs: Any = self.epochs if fidelity is None else np.array(self.rules.fidelities, dtype=np.int64)[fidelity]
+        if self._lookup is not None and not self.task.decorated and fidelity is None:
+            seed = MEAN_SEED if self.training_seed == "mean" else self.training_seed
+            if isinstance(seed, int) and (self.rules.starts_complete or asked.all()):
+                known = self._lookup.block(self.epochs, seed)
+                if known.complete:
+                    # One pass over all lanes; the metrics wait until somebody looks, the codes are not written into.
+                    codes = self.lanes.codes()
+                    labels = {"status": "ok", "epochs": self.epochs, "training_seed": seed}
+                    values = known.values.take(codes, axis=0, mode="clip")
+                    return values, Results(asked, lambda: known.metrics.take(codes, axis=0), labels)
+        rows = np.flatnonzero(asked)
+        epochs: Any = self.epochs
+        if fidelity is not None:
+            epochs = np.array(self.rules.fidelities, dtype=np.int64)[fidelity[rows]]
         seeds = self._training_seeds(rows)
         if self._lookup is not None and not self.task.decorated:
             found = self._look_up(self._lookup, rows, epochs, seeds)
             if found is not None:
-                return found[0], Results(here, found[1], self._labels(rows, "ok", epochs, seeds))
+                return found[0], Results(asked, found[1], self._labels(rows, "ok", epochs, seeds))
         epochs = np.broadcast_to(epochs, (len(rows),)).astype(np.int64)
         seeds = np.broadcast_to(seeds, (len(rows),)).astype(np.int64)
         evaluation, rewards = self.task.evaluate(np.ascontiguousarray(self.lanes.architectures[rows]), epochs, seeds)
@@ -340,19 +353,10 @@ class SearchDynamics:
         metrics = np.zeros((self.num_lanes, len(self.metric_names)))
         columns = [evaluation[name] for name in self.task.visible_metrics]
         metrics[rows] = np.column_stack([*columns, evaluation.cost_seconds])
-        return values, Results(here, metrics, self._labels(rows, _STATUS_NAMES[evaluation.status], epochs, seeds))
+        return values, Results(asked, metrics, self._labels(rows, _STATUS_NAMES[evaluation.status], epochs, seeds))
 
-    def _look_up(
-        self, lookup: Lookup, rows: IntArray, epochs: Any, seeds: Any
-    ) -> tuple[FloatArray, FloatArray | Callable[[], FloatArray]] | None:
+    def _look_up(self, lookup: Lookup, rows: IntArray, epochs: Any, seeds: Any) -> tuple[FloatArray, FloatArray] | None:
         """Return the objective ``(N, k)`` and the metrics from the table, or None where it lacks a row."""
-        if isinstance(epochs, int) and isinstance(seeds, int):
-            block = lookup.block(epochs, seeds)
-            if block.complete and (len(rows) == self.num_lanes or self._everywhere_known):
-                # One pass over all lanes; the metrics wait until somebody looks, the codes are not written into.
-                codes = self.lanes.codes()
-                values = block.values.take(codes, axis=0, mode="clip")
-                return values, lambda: block.metrics.take(codes, axis=0)
         codes = self.lanes.codes(rows)
         values = np.zeros((self.num_lanes, self._rewards))
         metrics = np.zeros((self.num_lanes, len(self.metric_names)))
@@ -395,9 +399,8 @@ class SearchDynamics:
     def _place_start(self, rows: IntArray) -> None:
         """Draw a start architecture for cleared lanes."""
         space = self.task.space
-        if not space.constrained and space.size <= _ONE_DRAW:
-            # Small spaces need one draw for all choices: the code of the architecture.
-            self.lanes.place_codes(rows, below(self._draw(rows, _START), space.size))
+        if self._one_draw:
+            self.lanes.place_codes(rows, below(self._draw(rows, _START), self._one_draw))
             return
         choices = np.arange(space.n)
         drawn = np.empty((len(rows), space.n), dtype=np.int64)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .budget import BudgetedEvaluator
 from .evaluation import Evaluation, Evaluator, IntArray, Metric, Status
 from .objective import BoundObjective
 from .spaces import SearchSpace
@@ -20,9 +21,10 @@ class SearchHistory:
 
     A row is a dict of plain values: ``index``, ``architecture`` (list of option indices), ``text``,
     ``status``, ``epochs``, ``seed``, every metric (those of the test split too: a history is a report),
-    ``reward`` (a list for a vector objective), ``cost_seconds``, and ``decision_seconds``, the wall time
-    that passed between the last evaluation's end and this batch's start, which is what the agent and the
-    environment took to decide.
+    ``reward`` (a list for a vector objective), ``cost_seconds``, and ``decision_seconds``, this row's share
+    of the wall time that passed between the last evaluation's end and its batch's start, which is what the
+    agent and the environment took to decide. With a budget ``clock_seconds`` too: when the evaluation ended
+    on the search's simulated clock (with several simulated workers, not always in the order of the rows).
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -57,7 +59,7 @@ class RecordSearch:
     """An evaluator that writes every paid evaluation into a history (and tells a listener).
 
     Args:
-        evaluator: what is recorded.
+        evaluator: what is recorded; if it is a `BudgetedEvaluator`, its clock too.
         objective: computes the recorded reward.
         on_evaluation: called with each new row, for progress bars and files.
     """
@@ -81,6 +83,7 @@ class RecordSearch:
         decision = (time.perf_counter() - self._last) / max(1, len(architectures))
         result = self.evaluator.evaluate(architectures, epochs, seeds)
         rewards = self.objective(result)
+        ends = self.evaluator.ends if isinstance(self.evaluator, BudgetedEvaluator) else None
         for i in np.flatnonzero(result.status != Status.UNPAID):
             row = {
                 "index": len(self.history),
@@ -90,6 +93,8 @@ class RecordSearch:
                 "reward": rewards[i].tolist(),
                 "decision_seconds": decision,
             }
+            if ends is not None:
+                row["clock_seconds"] = float(ends[i])
             self.history.rows.append(row)
             if self.on_evaluation is not None:
                 self.on_evaluation(row)

@@ -22,14 +22,14 @@ class Transition:
     """What a step of the rules decides, before anything is evaluated.
 
     Attributes:
-        invalid: ``(k,)`` lanes whose action was masked.
-        evaluate: ``(e,)`` lanes whose architecture is to be evaluated now.
+        invalid: ``(N,)`` bool, lanes whose action was masked; None where none was.
+        evaluate: ``(N,)`` bool, lanes whose architecture is to be evaluated now; None where none is.
         terminated: ``(N,)`` bool, the episode ends here by its rules.
-        fidelity: ``(e,)`` index into the fidelities where the action chose one, else None.
+        fidelity: ``(N,)`` index into the fidelities where the action chose one, else None.
     """
 
-    invalid: IntArray
-    evaluate: IntArray
+    invalid: BoolArray | None
+    evaluate: BoolArray | None
     terminated: BoolArray
     fidelity: IntArray | None = None
 
@@ -57,7 +57,6 @@ class Formulation(ABC):
     def __init__(self, space: SearchSpace, fidelities: tuple[int, ...] = ()) -> None:
         self.space, self.fidelities = space, fidelities
         self._constrained = space.constrained
-        self.nowhere: IntArray = np.empty(0, dtype=np.int64)
 
     @property
     def horizon(self) -> int:

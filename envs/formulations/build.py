@@ -52,16 +52,15 @@ class Build(Formulation):
             cardinality = self._cardinalities[lanes.positions[0]]
             if actions.view(np.uint64).max() < cardinality:  # negative ones are huge as unsigned
                 lanes.decide_all(actions)
-                done = lanes.positions[0] == n
-                ends = np.full(len(lanes), done)
-                return Transition(self.nowhere, lanes.everywhere if done else self.nowhere, ends)
+                done = np.full(len(lanes), lanes.positions[0] == n)
+                return Transition(None, done if lanes.positions[0] == n else None, done.copy())
         valid = self._valid(lanes, actions)
         acting = valid if active is None else valid & active
         rows = np.flatnonzero(acting)
         lanes.decide(rows, actions[rows])
         terminated = acting & (lanes.positions == n)
-        invalid = np.flatnonzero(~valid if active is None else active & ~valid)
-        return Transition(invalid, np.flatnonzero(terminated), terminated)
+        invalid = ~valid if active is None else active & ~valid
+        return Transition(invalid, terminated.copy(), terminated)
 
     def _valid(self, lanes: Lanes, actions: IntArray) -> BoolArray:
         n = self.space.n

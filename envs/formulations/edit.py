@@ -73,23 +73,23 @@ class Edit(Formulation):
         invalid = ~(changed | stop)
         if active is not None:
             invalid &= active
-        return Transition(np.flatnonzero(invalid), np.flatnonzero(changed), stop)
+        return Transition(invalid, changed, stop)
 
     def _apply_coded(
         self, lanes: CodedLanes, actions: IntArray, stop: BoolArray, known: BoolArray | None, active: BoolArray | None
     ) -> Transition:
         """Look the next states up; a lane that must not change is given the action that changes nothing."""
-        if active is not None:
-            stop = stop & active
-            actions = np.where(active, actions, self._actions - 1)
-        if known is not None:
-            actions = np.where(known, actions, self._actions - 1)
-            stop = stop & known
+        still = known if active is None else active if known is None else active & known
+        if still is not None:
+            idle = np.flatnonzero(~still)
+            actions = actions.copy()
+            actions[idle] = self._actions - 1
+            stop[idle] = False
         changed = lanes.edit_all(actions)
         invalid = ~(changed | stop)
         if active is not None:
             invalid &= active
-        return Transition(np.flatnonzero(invalid), np.flatnonzero(changed), stop)
+        return Transition(invalid, changed, stop)
 
     def apply_one(self, lanes: Lanes, action: Any) -> tuple[bool, bool, bool, int | None]:
         """Change one choice, or stop."""

@@ -47,12 +47,12 @@ class Propose(Formulation):
         valid = ((actions >= 0) & (actions < self._cardinalities)).all(axis=1) & (lanes.positions == 0)
         if self._constrained:
             valid[valid] = self.space.valid(actions[valid, :n])
-        terminated = valid if active is None else valid & active
+        terminated = valid.copy() if active is None else valid & active
         rows = np.flatnonzero(terminated)
         lanes.place(rows, actions[rows, :n])
-        fidelity = actions[rows, n] if self.fidelities else None
-        invalid = np.flatnonzero(~valid if active is None else active & ~valid)
-        return Transition(invalid, rows, terminated, fidelity)
+        fidelity = actions[:, n] if self.fidelities else None
+        invalid = ~valid if active is None else active & ~valid
+        return Transition(invalid, terminated.copy(), terminated, fidelity)
 
     def apply_one(self, lanes: Lanes, action: Any) -> tuple[bool, bool, bool, int | None]:
         """Take the action as the architecture."""
