@@ -140,7 +140,7 @@ class BudgetedEvaluator:
         self.ends = np.full(b, np.nan)
         asked = b if affordable is None else min(b, affordable)
         if self.budget.exhausted or not asked:
-            self.budget.exhausted = True
+            self.budget.exhausted = self.budget.exhausted or b > 0
             return self._unpaid(epochs, seeds)
         result = self.evaluator.evaluate(architectures[:asked], epochs[:asked], seeds[:asked])
         paid, ends = self.budget.charge(result.cost_seconds)

@@ -26,18 +26,24 @@ class CodedLanes(Lanes):
         partial: whether choices may be undecided.
     """
 
+    # While lanes are uniform one number speaks for all, and the arrays are made when asked for.
+    position: int = 0  # type: ignore[assignment]
+    step: int = 0  # type: ignore[assignment]
+
     def __init__(self, space: SearchSpace, num_lanes: int, horizon: int, partial: bool) -> None:
         self._space, self._partial = space, partial
         self.n, self.horizon = space.n, horizon
         self.coder: Coder = coder(space, partial)
         self.everywhere: IntArray = np.arange(num_lanes, dtype=np.int64)  # (N,)
-        self.positions: IntArray = np.zeros(num_lanes, dtype=np.int64)  # (N,)
-        self.steps: IntArray = np.zeros(num_lanes, dtype=np.int64)  # (N,)
-        self.code: IntArray = np.zeros(num_lanes, dtype=np.int64)  # (N,)
+        self._positions: IntArray | None = None
+        self._steps: IntArray | None = None
+        self._code: IntArray | None = np.zeros(num_lanes, dtype=np.int64)
+        # Of lanes in lockstep: the decided choices alone, as a number.
+        self._prefix: IntArray | None = None
         self.uniform = True
         # Whether every lane has a complete architecture, and always will have (not ``partial``).
         self._placed = False
-        self._strides: list[int] = self.coder.strides.tolist()
+        self._cardinalities: list[int] = space.cardinalities.tolist()
         shape = (num_lanes, self.coder.features.shape[1])
         self._bits: NDArray[np.uint8] = np.empty(shape, dtype=np.uint8)
         self._observations = Recycler(shape, np.float32)
@@ -50,6 +56,44 @@ class CodedLanes(Lanes):
         """Restore, with the space's tables."""
         self.__dict__.update(state)
         self.coder = coder(self._space, self._partial)
+
+    @property
+    def positions(self) -> IntArray:  # type: ignore[override]
+        """``(N,)`` int64, number of choices decided."""
+        if self._positions is None:
+            self._positions = np.full(len(self), self.position, dtype=np.int64)
+        return self._positions
+
+    @positions.setter
+    def positions(self, value: IntArray) -> None:
+        self._positions = value
+
+    @property
+    def steps(self) -> IntArray:  # type: ignore[override]
+        """``(N,)`` int64, steps taken in this episode."""
+        if self._steps is None:
+            self._steps = np.full(len(self), self.step, dtype=np.int64)
+        return self._steps
+
+    @steps.setter
+    def steps(self, value: IntArray) -> None:
+        self._steps = value
+
+    @property
+    def code(self) -> IntArray:
+        """``(N,)`` int64, the code of each lane's state."""
+        if self._code is None:
+            assert self._prefix is not None
+            self._code = self.coder.level_codes(self.position).take(self._prefix, mode="clip")
+        return self._code
+
+    @code.setter
+    def code(self, value: IntArray) -> None:
+        self._code, self._prefix = value, None
+
+    def __len__(self) -> int:
+        """Return N."""
+        return len(self.everywhere)
 
     @property
     def architectures(self) -> IntArray:  # type: ignore[override]
@@ -71,13 +115,13 @@ class CodedLanes(Lanes):
     def observation(self) -> NDArray[np.float32]:
         """Return the flat observation ``(N, d + 2)``, a new array."""
         flat = self._observations.array()
+        if self._prefix is not None and self.step == self.position:
+            return self.coder.level_features(self.position).take(self._prefix, axis=0, out=flat, mode="clip")
         if self._partial:
             self.coder.features.take(self.code, axis=0, out=flat, mode="clip")
-            if self.uniform and self.steps[0] == self.positions[0]:
-                return flat
         else:
             np.copyto(flat, self.coder.features.take(self.code, axis=0, out=self._bits, mode="clip"))
-            if self.uniform and not self.positions[0]:
+            if self.uniform and not self.position:
                 flat.fill(0.0)  # before the first reset
         np.multiply(self.steps, 1.0 / self.horizon, out=flat[:, -1], casting="same_kind")
         return flat
@@ -89,9 +133,10 @@ class CodedLanes(Lanes):
     def clear(self, rows: IntArray) -> None:
         """Set lanes to the state in which nothing is decided."""
         if len(rows) == len(self):
-            lanes = len(self)
-            self.positions, self.steps, self.code = (np.zeros(lanes, dtype=np.int64) for _ in range(3))
-            self.uniform = True
+            self.code = np.zeros(len(self), dtype=np.int64)
+            if self._partial:
+                self._prefix = self.code
+            self._everyone(0, 0)
             return
         self.steps = self.steps.copy()
         self.steps[rows] = 0
@@ -108,7 +153,11 @@ class CodedLanes(Lanes):
     def place_codes(self, rows: IntArray, codes: IntArray) -> None:
         """Write whole architectures, given by their codes ``(r,)``, into cleared lanes."""
         if len(rows) == len(self):
-            self.code, self.positions = codes, np.full(len(self), self.n, dtype=np.int64)
+            self.code = codes
+            if self.uniform:
+                self._everyone(self.n, self.step)
+            else:
+                self.positions = np.full(len(self), self.n, dtype=np.int64)
             self._placed = not self._partial
             return
         self.code = self.code.copy()
@@ -119,20 +168,29 @@ class CodedLanes(Lanes):
             self.positions[rows] = self.n
             self._placed = not self._partial and bool(self.positions.all())
 
+    def _everyone(self, position: int, step: int) -> None:
+        """Set one position and step for all lanes."""
+        self.uniform, self.position, self.step = True, position, step
+        self._positions = self._steps = None
+
     def tick(self, active: BoolArray | None) -> None:
         """Count a step in the active lanes (all where None)."""
-        if active is None:
-            self.steps = self.steps + 1
+        if active is None and self.uniform:
+            self._everyone(self.position, self.step + 1)
         else:
-            self.steps = self.steps + active
-            self.uniform = False
+            self.steps = self.steps + (1 if active is None else active)
+            self.uniform = self.uniform and active is None
 
     def decide_all(self, options: IntArray) -> None:
         """Decide the next choice, the same one in all lanes (``uniform``)."""
-        stride = self._strides[self.positions[0]]
-        self.code = self.code + options * stride
-        self.code += stride
-        self.positions = self.positions + 1
+        if self._prefix is None:
+            stride = self.coder.strides[self.position]
+            self.code = self.code + options * stride + stride
+        else:
+            self._prefix = self._prefix * self._cardinalities[self.position]
+            self._prefix += options
+            self._code = None
+        self._everyone(self.position + 1, self.step)
 
     def decide(self, rows: IntArray, options: IntArray) -> None:
         """Decide the next choice of some lanes."""
@@ -140,7 +198,7 @@ class CodedLanes(Lanes):
         self.code[rows] += (options + 1) * self.coder.strides[positions]
         self.positions = self.positions.copy()
         self.positions[rows] = positions + 1
-        self.uniform = self.uniform and len(rows) == len(self)
+        self.uniform = False
 
     def edit_all(self, actions: IntArray) -> BoolArray:
         """Apply an edit (an index as in `Coder.edits`) to every lane; returns which have changed, ``(N,)``."""

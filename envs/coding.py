@@ -69,6 +69,23 @@ class Coder:
         table[:, -1] = decided / (2 * n) if self.partial else 0
         return table
 
+    def level_codes(self, position: int) -> IntArray:
+        """Return the codes of all states with the first ``position`` choices decided, in prefix order (``partial``)."""
+        return self._levels[position][0]
+
+    def level_features(self, position: int) -> NDArray[np.float32]:
+        """Return `features` of those states: a small table, which stays in the cache, for lanes in lockstep."""
+        return self._levels[position][1]
+
+    @cached_property
+    def _levels(self) -> list[tuple[IntArray, NDArray]]:
+        codes = np.zeros(1, dtype=np.int64)
+        levels = [(codes, self.features[codes])]
+        for digits, stride in zip(self.digits.tolist(), self.strides.tolist(), strict=True):
+            codes = (codes[:, None] + np.arange(1, digits) * stride).reshape(-1)
+            levels.append((codes, self.features[codes]))
+        return levels
+
     @property
     def width(self) -> int:
         """Number of edits: d, and one to stop."""

@@ -125,6 +125,7 @@ class SearchDynamics:
         self.epochs = int(fidelities[-1] if epochs is None or choose else epochs)
         self.training_seed, self.invalid_penalty = training_seed, float(invalid_penalty)
         self.lanes: Lanes = self.rules.lanes(num_lanes)
+        self._horizon = self.rules.horizon
         self._seeds: UIntArray = np.zeros(num_lanes, dtype=np.uint64)  # hashed
         self.episodes: IntArray = np.full(num_lanes, -1, dtype=np.int64)
         self.metric_names = (*task.visible_metrics, "cost_seconds")
@@ -217,8 +218,8 @@ class SearchDynamics:
         if transition.invalid is not None and transition.invalid.any():
             penalties = outcome.rewards if self._single else outcome.rewards.T  # broadcast over the terms
             np.multiply(transition.invalid, -self.invalid_penalty, out=penalties)
-        if not self.lanes.uniform or self.lanes.steps[0] >= self.rules.horizon:
-            np.greater_equal(self.lanes.steps, self.rules.horizon, out=outcome.truncated)
+        if not self.lanes.uniform or self.lanes.step >= self._horizon:
+            np.greater_equal(self.lanes.steps, self._horizon, out=outcome.truncated)
             np.greater(outcome.truncated, outcome.terminated, out=outcome.truncated)
         asked = transition.evaluate
         if self._any_unpaid:
@@ -276,7 +277,7 @@ class SearchDynamics:
         The same as `advance` with one lane; the conformance tests hold them equal.
         """
         valid, evaluate, terminated, fidelity = self.rules.apply_one(self.lanes, action)
-        truncated = not terminated and bool(self.lanes.steps[0] >= self.rules.horizon)
+        truncated = not terminated and bool(self.lanes.steps[0] >= self._horizon)
         if self._any_unpaid and self._unpaid[0]:
             return self._reward_one(0.0), False, True, {}
         if not evaluate:

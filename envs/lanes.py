@@ -72,6 +72,16 @@ class Lanes:
         self.__dict__.update(state)
         self._view()
 
+    @property
+    def position(self) -> int:
+        """Number of choices decided in every lane (``uniform``)."""
+        return int(self.positions[0])
+
+    @property
+    def step(self) -> int:
+        """Steps taken in every lane (``uniform``)."""
+        return int(self.steps[0])
+
     def __len__(self) -> int:
         """Return N."""
         return len(self.steps)

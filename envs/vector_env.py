@@ -196,8 +196,7 @@ class SearchVectorEnv(VectorEnv):
             outcome.results = outcome.results.replace(done, started)
         else:  # nothing is evaluated at a start: only lanes that go on have something to say
             outcome.results = outcome.results.without(done)
-        observation, infos = self._observe(outcome)
-        return observation, {**infos, **final}
+        return self._observe(outcome, final)
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Return which actions are allowed now, ``(N, mask size)``."""
@@ -224,25 +223,29 @@ class SearchVectorEnv(VectorEnv):
         """Release the evaluator's workers and files, where it has any."""
         getattr(self.task.evaluator, "close", lambda: None)()
 
-    def _observe(self, outcome: Outcome) -> tuple[Any, dict[str, Any]]:
+    def _observe(self, outcome: Outcome, more: Mapping[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         lanes, rules, results = self.dynamics.lanes, self.formulation, outcome.results
         if self._observer.kind == "masked" or not isinstance(lanes, CodedLanes):
             masks = rules.action_mask(lanes)
-            return self._observer.observe(lanes, masks), self._infos(masks, results)
+            return self._observer.observe(lanes, masks), self._infos(masks, results, more)
         # Coded lanes replace their arrays: what this step saw can be worked out when somebody looks.
         seen = lanes.snapshot()
-        infos = LazyInfo(lambda: self._infos(rules.action_mask(seen), results))
+        infos = LazyInfo(lambda: self._infos(rules.action_mask(seen), results, more))
         if self.task.budget is not None:
             len(infos)  # a budget goes on being spent: fill now
         return self._observer.observe(lanes, None), infos
 
-    def _infos(self, masks: NDArray[np.int8], results: Results | None) -> dict[str, Any]:
+    def _infos(
+        self, masks: NDArray[np.int8], results: Results | None, more: Mapping[str, Any] | None
+    ) -> dict[str, Any]:
         infos: dict[str, Any] = {"action_mask": masks, "_action_mask": self._everywhere}
         if results is not None and results.here.any():
             infos.update(self._evaluation_infos(results))
         if self.task.budget is not None:
             for name, value in self.task.budget.info().items():
                 infos[name], infos[f"_{name}"] = np.full(self.num_envs, value), self._everywhere
+        if more is not None:
+            infos.update(more)
         return infos
 
     def _evaluation_infos(self, results: Results) -> dict[str, Any]:

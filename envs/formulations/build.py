@@ -47,13 +47,13 @@ class Build(Formulation):
         """Write each lane's action into its next choice."""
         n = self.space.n
         lanes.tick(active)
-        if lanes.uniform and not self._constrained and lanes.positions[0] < n:
+        if lanes.uniform and not self._constrained and lanes.position < n:
             # All lanes decide the same choice: the path of lanes in lockstep.
-            cardinality = self._cardinalities[lanes.positions[0]]
+            cardinality = self._cardinalities[lanes.position]
             if actions.view(np.uint64).max() < cardinality:  # negative ones are huge as unsigned
                 lanes.decide_all(actions)
-                done = np.full(len(lanes), lanes.positions[0] == n)
-                return Transition(None, done if lanes.positions[0] == n else None, done.copy())
+                done = np.full(len(lanes), lanes.position == n)
+                return Transition(None, done if lanes.position == n else None, done.copy())
         valid = self._valid(lanes, actions)
         acting = valid if active is None else valid & active
         rows = np.flatnonzero(acting)
@@ -94,7 +94,7 @@ class Build(Formulation):
         """Return the options of each lane's next choice; all zeros once the architecture is complete."""
         if not self._constrained:
             if lanes.uniform:
-                return self._broadcast(int(lanes.positions[0]), len(lanes))
+                return self._broadcast(lanes.position, len(lanes))
             return self._masks[lanes.positions]
         positions = np.minimum(lanes.positions, self.space.n - 1)
         mask = self.space.option_mask(lanes.architectures, positions).astype(np.int8)
