@@ -200,6 +200,11 @@ class CodedLanes(Lanes):
         self.positions[rows] = positions + 1
         self.uniform = False
 
+    def restate(self, codes: IntArray, steps: IntArray) -> None:
+        """Take new codes and steps ``(N,)`` of lanes that all have complete architectures."""
+        self.code, self.steps = codes, steps
+        self.uniform = False
+
     def edit_all(self, actions: IntArray) -> BoolArray:
         """Apply an edit (an index as in `Coder.edits`) to every lane; returns which have changed, ``(N,)``."""
         old, width = self.code, self.coder.width

@@ -13,6 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .budget import BudgetExhausted
+from .coded_lanes import CodedLanes
+from .edit_pass import edit_pass
+from .edit_pass import serves as edit_pass_serves
 from .evaluation import FloatArray, IntArray, Status, TabularEvaluator
 from .formulations import Formulation, make_formulation
 from .hashing import UIntArray, below, mix
@@ -130,8 +133,8 @@ class SearchDynamics:
         self.episodes: IntArray = np.full(num_lanes, -1, dtype=np.int64)
         self.metric_names = (*task.visible_metrics, "cost_seconds")
         self._rewards = task.objective.objective.size
-        self._single = not task.objective.objective.vector
-        self._shape = (num_lanes,) if self._single else (num_lanes, self._rewards)
+        self.single_reward = not task.objective.objective.vector
+        self._shape = (num_lanes,) if self.single_reward else (num_lanes, self._rewards)
         self._action_shape = (num_lanes, *(self.rules.action_space.shape or ()))
         # Objective of each lane's present architecture, where rewards are gains.
         self.values: FloatArray = np.zeros((num_lanes, self._rewards))
@@ -142,7 +145,10 @@ class SearchDynamics:
         # Small spaces need one draw for all choices of a start: the code of the architecture.
         small = not task.space.constrained and task.space.size <= _ONE_DRAW
         self._one_draw = task.space.size if small else 0
-        self._lookup = Lookup(task, self.lanes.coder) if tabular else None  # type: ignore[arg-type]
+        self.lookup = Lookup(task, self.lanes.coder) if tabular else None  # type: ignore[arg-type]
+
+        self._passes = edit_pass_serves(self) and self._one_draw > 0
+        self._none: IntArray = np.empty(0, dtype=np.int64)
 
     # -- episodes -------------------------------------------------------------------------------------
 
@@ -207,6 +213,10 @@ class SearchDynamics:
             ValueError: the actions' shape or type does not fit.
         """
         actions = self._check_actions(actions)
+        if self._passes:
+            fused = self._edit_pass(actions, restart)
+            if fused is not None:
+                return fused
         restarted, active = None, None
         if restart is not None:
             restarted, active = np.flatnonzero(restart), ~restart
@@ -216,7 +226,7 @@ class SearchDynamics:
         transition = self.rules.apply(self.lanes, actions, active)
         outcome = self._nothing(transition.terminated)
         if transition.invalid is not None and transition.invalid.any():
-            penalties = outcome.rewards if self._single else outcome.rewards.T  # broadcast over the terms
+            penalties = outcome.rewards if self.single_reward else outcome.rewards.T  # broadcast over the terms
             np.multiply(transition.invalid, -self.invalid_penalty, out=penalties)
         if not self.lanes.uniform or self.lanes.step >= self._horizon:
             np.greater_equal(self.lanes.steps, self._horizon, out=outcome.truncated)
@@ -230,6 +240,31 @@ class SearchDynamics:
         if asked is not None and asked.any():
             self._evaluate_into(outcome, asked, transition.fidelity, restarted)
         return outcome
+
+    def _edit_pass(self, actions: IntArray, restart: BoolArray | None) -> Outcome | None:
+        """Take the step in one fused pass, or return None where something is out of its way."""
+        assert self.lookup is not None and isinstance(self.lanes, CodedLanes)
+        seed: Any = MEAN_SEED if self.training_seed == "mean" else self.training_seed
+        block = self.lookup.block(self.epochs, seed)
+        if self.task.decorated or not block.complete or actions.view(np.uint64).max() >= self.rules.mask_size:
+            return None
+        restarted = self._none if restart is None else np.flatnonzero(restart)
+        if len(restarted):
+            self.episodes[restarted] += 1
+        rewards, terminated, truncated, evaluated, now = edit_pass(
+            self.lanes,
+            actions,
+            restarted,
+            lambda rows: below(self._draw(rows, _START), self._one_draw),
+            block.values[:, 0],
+            self.values[:, 0],
+            self.invalid_penalty,
+        )
+        self.values = now[:, None]
+        codes = self.lanes.code
+        labels = {"status": "ok", "epochs": self.epochs, "training_seed": seed}
+        results = Results(evaluated, lambda: block.metrics.take(codes, axis=0), labels)
+        return Outcome(rewards, terminated, truncated, results)
 
     def _evaluate_into(
         self, outcome: Outcome, asked: BoolArray, fidelity: IntArray | None, restarted: IntArray | None
@@ -287,17 +322,17 @@ class SearchDynamics:
             return self._reward_one(0.0), False, True, measured
         if self.rules.reward_is_gain:
             values, self.values[0] = values - self.values[0], values
-        return (float(values[0]) if self._single else values), terminated, truncated, measured
+        return (float(values[0]) if self.single_reward else values), terminated, truncated, measured
 
     def _reward_one(self, value: float) -> Any:
-        return value if self._single else np.full(self._rewards, value)
+        return value if self.single_reward else np.full(self._rewards, value)
 
     def _evaluate_one(self, fidelity: int | None) -> tuple[FloatArray, dict[str, Any]]:
         epochs = self.epochs if fidelity is None else int(self.rules.fidelities[fidelity])
-        if self._lookup is not None and not self.task.decorated:
+        if self.lookup is not None and not self.task.decorated:
             seed = self._training_seeds(self.lanes.everywhere)
             seed = seed if isinstance(seed, int) else int(seed[0])
-            block, code = self._lookup.block(epochs, seed), self.lanes.codes()[0]
+            block, code = self.lookup.block(epochs, seed), self.lanes.codes()[0]
             values = block.values[code]
             if block.complete or not np.isnan(values[0]):
                 measured = dict(zip(self.metric_names, block.metrics[code].tolist(), strict=True))
@@ -327,10 +362,10 @@ class SearchDynamics:
 
         Other lanes' rows of the objective mean nothing, unless the results are of ``everywhere``.
         """
-        if self._lookup is not None and not self.task.decorated and fidelity is None:
+        if self.lookup is not None and not self.task.decorated and fidelity is None:
             seed = MEAN_SEED if self.training_seed == "mean" else self.training_seed
             if isinstance(seed, int) and (self.rules.starts_complete or asked.all()):
-                known = self._lookup.block(self.epochs, seed)
+                known = self.lookup.block(self.epochs, seed)
                 if known.complete:
                     # One pass over all lanes; the metrics wait until somebody looks, the codes are not written into.
                     codes = self.lanes.codes()
@@ -342,8 +377,8 @@ class SearchDynamics:
         if fidelity is not None:
             epochs = np.array(self.rules.fidelities, dtype=np.int64)[fidelity[rows]]
         seeds = self._training_seeds(rows)
-        if self._lookup is not None and not self.task.decorated:
-            found = self._look_up(self._lookup, rows, epochs, seeds)
+        if self.lookup is not None and not self.task.decorated:
+            found = self._look_up(self.lookup, rows, epochs, seeds)
             if found is not None:
                 return found[0], Results(asked, found[1], self._labels(rows, "ok", epochs, seeds))
         epochs = np.broadcast_to(epochs, (len(rows),)).astype(np.int64)
