@@ -20,6 +20,7 @@ class BOHBSettings(HyperbandSettings):
 
     Attributes:
         eta: η of Hyperband.
+        fit_budget: of Hyperband.
         min_points: observations that a model needs of each kind; None, and anything smaller, is d + 1.
         good_percent: percentage of the observations that count as good, 1 to 99.
         samples: draws from the good density among which the best ratio is proposed.

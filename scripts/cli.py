@@ -34,19 +34,19 @@ def envs() -> None:
 @app.command()
 def search(
     env: Annotated[str, typer.Option(help="Environment id, as `pynascent envs` lists them.")],
-    agent: Annotated[str, typer.Option(help="Search agent: random, bohb, ppo.")],
+    agent: Annotated[str, typer.Option(help="Search agent: random, hyperband, bohb, ppo.")],
     evaluations: Annotated[int, typer.Option(help="Budget: evaluations to spend.")],
     out: Annotated[Path, typer.Option(help="New folder for the results.")],
     seed: Annotated[int, typer.Option(help="Seed of the agent and the environment.")] = 0,
     epochs: Annotated[int | None, typer.Option(help="Train every candidate this long (a fidelity).")] = None,
     lam: Annotated[float | None, typer.Option(help="Weight of ln FLOPs in the reward.")] = None,
     mu: Annotated[float | None, typer.Option(help="Weight of 1 - ISI in the reward.")] = None,
-    lanes: Annotated[int | None, typer.Option(help="Candidates evaluated side by side [default: workers].")] = None,
+    lanes: Annotated[int | None, typer.Option(help="Candidates evaluated side by side (default: workers).")] = None,
     setting: Annotated[list[str] | None, typer.Option(help="Agent's setting, name=value; may be repeated.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Live training: worker groups [default: as fit].")] = None,
+    workers: Annotated[int | None, typer.Option(help="Live training: worker groups (default: as fit).")] = None,
     ranks_per_candidate: Annotated[int | None, typer.Option(help="Live training: Horovod ranks of a group.")] = None,
     gpus_per_rank: Annotated[float | None, typer.Option(help="Live training: GPUs of a rank.")] = None,
-    ray_address: Annotated[str | None, typer.Option(help="Live training: a Ray cluster [default: local].")] = None,
+    ray_address: Annotated[str | None, typer.Option(help="Live training: a Ray cluster (default: local).")] = None,
     store: Annotated[Path | None, typer.Option(help="Live training: the evaluation store.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the search in --out.")] = False,
 ) -> None:
@@ -138,6 +138,29 @@ def explain(
     from .explain import explain_search
 
     Console().print(f"wrote {explain_search(folder, method, images, seed)}", highlight=False)
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="A search's history.jsonl, or its folder.", show_default=False)],
+    module: Annotated[str | None, typer.Option(help="Module to import first: it registers the environment.")] = None,
+    store: Annotated[
+        Path | None, typer.Option(help="Live training: a store that may answer; without it all is trained again.")
+    ] = None,
+) -> None:
+    """Evaluate every row of a search again; exit status 1 names the first that does not reproduce."""
+    from .progress import rows_progress
+    from .replay_folder import replay_search
+
+    with rows_progress("replay") as on_rows:
+        result = replay_search(file, module, store, on_rows)
+    if result.mismatch is not None:
+        typer.echo(f"pynascent: replay: {' '.join(str(result.mismatch).split())}", err=True)
+        raise typer.Exit(1)
+    typer.echo(
+        f"all {result.rows} evaluations reproduce"
+        + (", and so does the summary" if result.finished else "; the search was not finished")
+    )
 
 
 def main() -> None:
