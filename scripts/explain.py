@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,8 @@ def explain_search(folder: Path, method: str, images: int = 8, seed: int = 0) ->
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     maps = explainer.explain(model, pictures, labels)
     names = [str(k) for k in range(logits.shape[1])]
-    title = f"{summary['best']['text']}\ntest accuracy {summary['test_accuracy']:.4f}"
+    text = textwrap.fill(summary["best"]["text"], width=60)
+    title = f"{text}\ntest accuracy {summary['test_accuracy']:.4f}"
     path = folder / f"explain-{method}.png"
     replace_file(
         path,
