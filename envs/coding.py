@@ -7,6 +7,7 @@ state is one integer, and a step of thousands of lanes a few gathers.
 from __future__ import annotations
 
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +52,7 @@ class Coder:
         return codes[:, None] // self.strides % self.digits - self.shift
 
     @cached_property
-    def features(self) -> NDArray[np.float32] | NDArray[np.uint8]:
+    def features(self) -> NDArray[Any]:
         """Flat observation of every state, ``(size, d + 2)``, its last column to be written by the lane.
 
         Without undecided choices everything else is 0 or 1, and bytes take a quarter of the cache. With

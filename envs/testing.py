@@ -107,7 +107,7 @@ def _pick(env: SearchEnv, mask: np.ndarray, rng: np.random.Generator) -> tuple[A
     if not isinstance(env.action_space, gymnasium.spaces.Discrete):
         action = env.action_space.sample()
         return action, bool(env.task.space.valid(action[None, : env.task.space.n])[0])
-    wanted = bool(rng.random() < 0.5) or mask.all()
+    wanted = bool(rng.random() < 0.5 or mask.all())
     action = int(rng.choice(np.flatnonzero(mask == wanted)))
     return action, wanted
 

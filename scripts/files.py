@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 
-def replace_file(path: Path, write: Callable[[Path], None]) -> None:
+def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     """Have ``write`` fill a temporary file beside ``path`` (same suffix), then rename it over ``path``."""
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:

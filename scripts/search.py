@@ -118,7 +118,7 @@ def run_search(configuration: SearchConfiguration, out: Path, resume: bool = Fal
     if resume and folder.finished:
         folder.open(asdict(configuration), resume=True)  # refuses another search's folder
         return folder.read_summary()
-    env = make_environment(configuration, agent)
+    env: Any = make_environment(configuration, agent)
     try:
         file = folder.open(asdict(configuration), resume)
         started = time.perf_counter()

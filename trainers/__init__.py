@@ -1,0 +1,1 @@
+"""Trains candidates: Keras networks, Horovod ranks, Ray pools, and the store of what is finished."""
