@@ -30,7 +30,8 @@ def make_sb3(id: str, num_envs: int = 1, **arguments: Any) -> SB3VecEnv:
         from .sb3_vec_env import SB3VecEnv
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            f"make_sb3 needs the package {error.name!r}: pip install stable-baselines3 (it brings torch)", name=error.name
+            f"make_sb3 needs the package {error.name!r}: pip install stable-baselines3 (it brings torch)",
+            name=error.name,
         ) from error
     vector: Any = gymnasium.make_vec(
         id, num_envs, vectorization_mode="vector_entry_point", autoreset_mode="same_step", **arguments

@@ -126,7 +126,9 @@ class SB3VecEnv(VecEnv):
             raise ValueError(f"{attr_name} of lanes {lanes[:8]}: the lanes share their attributes, set it for all")
         setattr(self.vector, attr_name, value)
 
-    def env_method(self, method_name: str, *method_args: Any, indices: Indices = None, **method_kwargs: Any) -> list[Any]:
+    def env_method(
+        self, method_name: str, *method_args: Any, indices: Indices = None, **method_kwargs: Any
+    ) -> list[Any]:
         """Call ``action_masks`` or ``render``, and return what it gives for each lane.
 
         Raises:

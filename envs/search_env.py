@@ -188,7 +188,7 @@ class SearchEnv(gymnasium.Env):
     def _observe(self, measured: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         lanes = self.dynamics.lanes
         masks = self.dynamics.rules.action_mask(lanes)
-        info = {"action_mask": masks[0], **measured}
+        info = {"action_mask": masks[0].copy(), **measured}
         if self.task.budget is not None:
             info |= self.task.budget.info()
         return self._observer.observe_one(lanes, masks), info

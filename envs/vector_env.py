@@ -238,7 +238,7 @@ class SearchVectorEnv(VectorEnv):
     def _infos(
         self, masks: NDArray[np.int8], results: Results | None, more: Mapping[str, Any] | None
     ) -> dict[str, Any]:
-        infos: dict[str, Any] = {"action_mask": masks, "_action_mask": self._everywhere}
+        infos: dict[str, Any] = {"action_mask": np.array(masks), "_action_mask": self._everywhere}
         if results is not None and results.here.any():
             infos.update(self._evaluation_infos(results))
         if self.task.budget is not None:
