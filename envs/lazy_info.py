@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+_UNFILLED = object()
+
 
 class LazyInfo(dict):
     """A dict that fills itself at the first look at its content.
@@ -17,13 +19,16 @@ class LazyInfo(dict):
     """
 
     def __init__(self, fill: Callable[[], dict[str, Any]]) -> None:
-        super().__init__()
+        # Not empty, since C code (json's encoder) asks a dict's size behind its back before it asks for items.
+        super().__init__({_UNFILLED: None})
         self._fill: Callable[[], dict[str, Any]] | None = fill
 
     def _filled(self) -> LazyInfo:
-        fill, self._fill = self._fill, None
-        if fill is not None:
-            super().update(fill())
+        if self._fill is not None:
+            content = self._fill()
+            super().clear()
+            super().update(content)
+            self._fill = None  # not before: a fill that fails is to fail again, not to leave nothing
         return self
 
     def __missing__(self, key: str) -> Any:

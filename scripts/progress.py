@@ -1,7 +1,9 @@
-"""The progress bar of a search."""
+"""Progress bars: of a search, and of rows."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
@@ -63,3 +65,18 @@ class SearchProgress:
             self.console.print(
                 f"{self._done}/{self.total} evaluations, best reward {reward}, accuracy {accuracy}", highlight=False
             )
+
+
+@contextmanager
+def rows_progress(label: str, console: Console | None = None) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar of rows done, on a terminal only; yields the function to tell it (done, total).
+
+    Args:
+        label: what is being done.
+        console: where to draw; standard error by default.
+    """
+    console = console or Console(stderr=True)
+    columns = (TextColumn(f"[bold]{label}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from ..evaluation.optional import require
@@ -32,8 +33,7 @@ def start_executor(ranks: int, gpus_per_rank: int, cpus_per_rank: int, loopback:
         gpus_per_worker=gpus_per_rank or None,
         use_current_placement_group=False,
     )
-    if loopback:
-        _bind_rendezvous_to_loopback(runner)
+    runner.RendezvousServer = _rendezvous_server(loopback)
     # Horovod gathers exchanges for a while before it makes them, 1 ms by default; here a step makes few and
     # small ones and waits for each.
     executor.start(extra_env_vars={"HOROVOD_CYCLE_TIME": "0.1"})
@@ -49,18 +49,19 @@ def stop_executor(executor: Any) -> None:
         rendezvous._httpd.server_close()
 
 
-def _bind_rendezvous_to_loopback(runner: Any) -> None:
-    """Have coordinators of this process start rendezvous servers that listen on 127.0.0.1.
+def _rendezvous_server(loopback: bool) -> type[Any]:
+    """Return the class of the rendezvous server, which Horovod's coordinator takes from its module.
 
-    Horovod's listens on every device, and nothing in its settings says otherwise; the coordinator takes the
-    server's class from its module.
+    Horovod's own listens on every device, and nothing in its settings says otherwise.
     """
-    from horovod.runner.http import http_server
+    http: Any = importlib.import_module("horovod.runner.http.http_server")
+    if not loopback:
+        return http.RendezvousServer
 
-    class LoopbackRendezvousServer(http_server.RendezvousServer):
-        def start(self, handler_cls: Any = http_server.RendezvousHandler) -> int:
-            self._httpd = http_server.RendezvousHTTPServer(("127.0.0.1", 0), handler_cls, self._verbose)
-            self._listen_thread = http_server.in_thread(target=self._httpd.serve_forever)
+    class LoopbackRendezvousServer(http.RendezvousServer):
+        def start(self, handler_cls: Any = http.RendezvousHandler) -> int:
+            self._httpd = http.RendezvousHTTPServer(("127.0.0.1", 0), handler_cls, self._verbose)
+            self._listen_thread = http.in_thread(target=self._httpd.serve_forever)
             return self._httpd.server_address[1]
 
-    runner.RendezvousServer = LoopbackRendezvousServer
+    return LoopbackRendezvousServer

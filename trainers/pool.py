@@ -166,7 +166,7 @@ class Pool:
             self._ray = ray_runtime.acquire(self.settings.ray_address)
             self._connected = True
             if self.settings.ray_address is None and not ray_runtime.is_loopback():
-                logger.warning("Ray was imported before pynascent could set it up: it listens beyond localhost")
+                logger.warning("the Ray of this process was not started by pynascent: it listens beyond localhost")
             has = self._ray.cluster_resources()
             ranks = self.settings.ranks * (self.settings.workers or 1)
             for kind, needed in (("CPU", ranks), ("GPU", ranks * self.settings.gpus_per_rank)):
@@ -190,6 +190,11 @@ class Pool:
         with self._lock:
             if self.closed:
                 raise PoolError("the pool is closed")
+            if self._process != os.getpid():
+                raise PoolError(
+                    "this process was forked from one with a live pool, which it cannot use: "
+                    "fork before the first evaluation, or start processes by spawn"
+                )
             if key in self._running:
                 return self._running[key]
             done: Future[Outcome] = Future()

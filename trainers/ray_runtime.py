@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import secrets
+import sys
 import threading
 from typing import Any
 
@@ -37,14 +39,21 @@ def import_ray(local: bool = True) -> Any:
         # listens on the loopback device only.
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
         # Other users of this machine reach the loopback device too: a token of this process keeps them out,
-        # and no token file is left in the home folder.
-        if "RAY_AUTH_MODE" not in os.environ:
-            os.environ["RAY_AUTH_MODE"] = "token"
-            if "RAY_AUTH_TOKEN" not in os.environ and "RAY_AUTH_TOKEN_PATH" not in os.environ:
-                os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+        # and no token file is left in the home folder. A Ray that was imported before asks for a token by
+        # itself when it starts, but half of it has read the variable that says so already.
+        if not {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ):
+            os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+            if "ray" not in sys.modules:
+                os.environ["RAY_AUTH_MODE"] = "token"
         os.environ.setdefault("RAY_enable_worker_prestart", "false")
         os.environ.setdefault("RAY_prestart_worker_first_driver", "false")
     return require("ray", "train", "live training")
+
+
+def _stay_on_loopback() -> None:
+    """Do what the variable of `import_ray` does, for a Ray that was imported before it was set."""
+    constants: Any = importlib.import_module("ray._private.ray_constants")
+    constants.ENABLE_RAY_CLUSTER = os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] == "1"
 
 
 class _Keeper(threading.Thread):
@@ -64,7 +73,9 @@ class _Keeper(threading.Thread):
         """Connect, wait until told to end, disconnect."""
         try:
             quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+            logging.getLogger("ray").setLevel(logging.ERROR)  # it has remarks before it reads that argument
             if self.address is None:
+                _stay_on_loopback()
                 # Logical CPUs only place the workers; how many there may be is checked against the real
                 # cores where a pool is configured, and pools of two configurations may overlap in time.
                 self.ray.init(
@@ -73,6 +84,7 @@ class _Keeper(threading.Thread):
                     include_dashboard=False,
                     object_store_memory=512 * 2**20,
                     _node_ip_address="127.0.0.1",
+                    _skip_env_hook=True,  # the hook that looks for `uv run`, set if Ray was imported before
                     **quiet,
                 )
             else:

@@ -19,7 +19,7 @@ def set_up_tensorflow(threads: int = 1, gpu: int | None = None) -> None:
         gpu: index of the GPU to use, None for none.
 
     Raises:
-        RuntimeError: TensorFlow has already started in this process with other settings.
+        RuntimeError: TensorFlow has already started in this process with other settings, or sees no such GPU.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     tf = require("tensorflow", "train", "training")
@@ -27,6 +27,10 @@ def set_up_tensorflow(threads: int = 1, gpu: int | None = None) -> None:
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.config.experimental.enable_op_determinism()
     gpus = tf.config.list_physical_devices("GPU")
+    if gpu is not None and gpu >= len(gpus):
+        raise RuntimeError(
+            f"GPU {gpu} was asked for, TensorFlow sees {len(gpus)}: install its CUDA libraries, or ask for 0"
+        )
     chosen = [] if gpu is None else [gpus[gpu]]
     if gpus:
         tf.config.set_visible_devices(chosen, "GPU")

@@ -17,6 +17,7 @@ from ..evaluation.optional import require
 from .communicator import Alone, Communicator
 from .datasets import Dataset, Split
 from .keras_builder import build_model
+from .optimizers import make_update
 from .recipe import Recipe, batches
 from .sync_batch_norm import synchronize_batch_norm
 
@@ -114,38 +115,38 @@ def _training_loop(
 ) -> Any:
     """Return a function (start, stop) that takes these optimiser steps and returns the sum of their losses.
 
-    All steps of a call run inside one TensorFlow loop, traced once per candidate. For networks this small,
-    tracing and per-operation overhead is most of the cost; therefore the optimiser works on one vector of
-    all weights, which is traced and run as one variable (every optimiser offered is elementwise, so the
-    result is that of one update per variable), and XLA is not used: on one core its convolutions were
-    measured 5 to 16 times slower than TensorFlow's, and it has no deterministic max-pool gradient.
+    All steps of a call run inside one TensorFlow loop, traced once per candidate; for networks this small,
+    tracing and per-operation overhead is most of the cost, hence the optimizer over one vector of all weights.
+    XLA is not used: on one core its convolutions were measured 5 to 16 times slower than TensorFlow's, and it
+    has no deterministic max-pool gradient.
     """
     tf = require("tensorflow", "train", "training")
-    keras = require("keras", "train", "training")
     variables = [variable.value for variable in model.trainable_variables]
     sizes = [int(np.prod(variable.shape)) for variable in variables]
-    flat = keras.Variable(tf.concat([tf.reshape(v, [-1]) for v in variables], 0), name="weights")
-    optimizer = _optimizer(keras, recipe)
-    optimizer.build([flat])
+    update = make_update(recipe, sum(sizes))
     rates = tf.constant(recipe.learning_rates(len(order), steps_per_epoch))
     share = recipe.batch_size // group.size
     mine = tf.constant(order[:, group.rank * share : (group.rank + 1) * share])  # (steps, batch / ranks)
-    images, labels = tf.constant(train.images), tf.one_hot(train.labels, int(model.output_shape[-1]))
-    loss_of = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
+    classes = int(model.output_shape[-1])
+    smooth = recipe.label_smoothing
+    targets = tf.one_hot(train.labels, classes, on_value=1.0 - smooth + smooth / classes, off_value=smooth / classes)
+    images = tf.constant(train.images)
+
+    def flat(tensors: Sequence[Any]) -> Any:
+        return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], 0)
 
     def step(index: Any, total: Any) -> tuple[Any, Any]:
         rows = tf.gather(mine, index)
         with tf.GradientTape() as tape:
-            loss = loss_of(tf.gather(labels, rows), model(tf.gather(images, rows), training=True))
+            logits = model(tf.gather(images, rows), training=True)
+            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(tf.gather(targets, rows), logits))
         gradients = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         # The loss rides along with the gradients, so that every rank learns of a divergence at once.
-        packed = tf.concat([*(tf.reshape(g, [-1]) for g in gradients), tf.reshape(loss, [1])], 0)
-        packed = group.mean(packed, "gradients")
-        optimizer.learning_rate.assign(tf.gather(rates, index))
-        optimizer.apply([packed[:-1]], [flat])
-        for variable, piece in zip(variables, tf.split(flat.value, sizes), strict=True):
+        mean = group.mean(flat([*gradients, loss]), "gradients")
+        updated = update(flat(variables), mean[:-1], tf.gather(rates, index), index)
+        for variable, piece in zip(variables, tf.split(updated, sizes), strict=True):
             variable.assign(tf.reshape(piece, variable.shape))
-        return index + 1, total + packed[-1]
+        return index + 1, total + mean[-1]
 
     scalar = tf.TensorSpec((), tf.int32)
 
@@ -155,14 +156,6 @@ def _training_loop(
         return total
 
     return lambda start, stop: float(run(tf.constant(start), tf.constant(stop)))
-
-
-def _optimizer(keras: Any, recipe: Recipe) -> Any:
-    if recipe.optimizer == "sgd":
-        return keras.optimizers.SGD(
-            recipe.learning_rate, momentum=recipe.momentum, weight_decay=recipe.weight_decay or None
-        )
-    return keras.optimizers.AdamW(recipe.learning_rate, weight_decay=recipe.weight_decay)
 
 
 def accuracy(model: Any, split: Split, batch_size: int = 1024) -> float:

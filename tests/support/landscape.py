@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from pynascent.envs import METRICS, Evaluation, Objective, SearchTask, SearchVectorEnv
+from pynascent.envs.formulations import Formulation
+from pynascent.envs.lanes import Lanes
 from pynascent.envs.spaces import ChainSpace
 
 
@@ -46,6 +50,25 @@ class Landscape:
         columns = {"validation_accuracy": np.where(failed, 0.0, accuracy), "flops": np.where(failed, 1e9, flops)}
         columns["test_accuracy"] = columns["validation_accuracy"]
         return Evaluation(np.where(failed, 1, 0).astype(np.int8), epochs, seeds, columns, epochs.astype(np.float64))
+
+
+class TabularLandscape(Landscape):
+    """A landscape that can be had as whole columns, with three (equal) trainings."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.seeds = (0, 1, 2)
+
+    def column(self, metric: str, epochs: int, seed: int) -> np.ndarray:
+        """Return a metric of every architecture ``(space.size,)``, in index order."""
+        rows = self.space.from_index(np.arange(self.space.size))
+        result = self.evaluate(rows, np.full(len(rows), epochs), np.full(len(rows), seed))
+        return result.cost_seconds if metric == "cost_seconds" else result[metric]
+
+
+def general_lanes(rules: Formulation, num_lanes: int) -> Lanes:
+    """Return lanes without tables: what ``Formulation.lanes`` gives where a space is too large for them."""
+    return Lanes(rules.space, num_lanes, rules.horizon, not rules.starts_complete)
 
 
 def make_env(agent, lanes: int = 4, seed: int = 0, fail: float = 0.0, terms=None, space=None, **options):

@@ -77,3 +77,20 @@ def train_with_keras(architecture: tuple[int, ...], epochs: int, seed: int, **re
 def final_weights(architecture: tuple[int, ...], epochs: int, seed: int, **recipe: Any) -> list[np.ndarray]:
     """Train as candidates are trained; return the final weights."""
     return train_alone(architecture, load_dataset("digits"), Recipe(**recipe), epochs, seed)[-1]
+
+
+def graphs_kept(architecture: tuple[int, ...]) -> int:
+    """Train and explain as a worker does; return how many more TensorFlow graphs are in memory afterwards."""
+    import gc
+
+    from pynascent.trainers.jobs import IsiSettings, Job, explain, train
+
+    def graphs() -> int:
+        gc.collect()
+        return sum(type(thing).__name__.endswith("FuncGraph") for thing in gc.get_objects())
+
+    job = Job(ChainSpace(), architecture, 1, 0, load_dataset("digits"), Recipe(), IsiSettings())
+    before = graphs()
+    _, checkpoints = train(job)
+    explain(job, checkpoints)
+    return graphs() - before

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from support.training_process import final_weights, train, train_with_keras, training_process
+from support.training_process import final_weights, graphs_kept, train, train_with_keras, training_process
 
 CONVOLUTIONS = (4, 3, 2, 5, 1, 0)
 
@@ -74,3 +74,7 @@ def test_a_loss_that_explodes_is_a_diverged_training(process):
 
 def test_label_smoothing_raises_the_loss_that_can_be_reached(process, three_epochs):
     assert process(train, CONVOLUTIONS, 3, seed=7, label_smoothing=0.5)["losses"][-1] > three_epochs["losses"][-1]
+
+
+def test_a_warm_process_keeps_nothing_of_its_candidates(process):
+    assert process(graphs_kept, CONVOLUTIONS) == 0
