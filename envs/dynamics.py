@@ -142,8 +142,10 @@ class SearchDynamics:
         self._unpaid: BoolArray = np.zeros(num_lanes, dtype=bool)
         self._any_unpaid = False
         tabular = isinstance(task.evaluator, TabularEvaluator) and self.lanes.coder is not None
+        if training_seed == "resample" and task.evaluator.seeds is None:
+            tabular = False  # every draw would be a table of its own
         # Small spaces need one draw for all choices of a start: the code of the architecture.
-        small = not task.space.constrained and task.space.size <= _ONE_DRAW
+        small = not task.space.constrained and task.space.size <= _ONE_DRAW and self.lanes.coder is not None
         self._one_draw = task.space.size if small else 0
         self.lookup = Lookup(task, self.lanes.coder) if tabular else None  # type: ignore[arg-type]
 
@@ -310,8 +312,11 @@ class SearchDynamics:
         """Take one step of a single lane: (reward, float or ``(k,)``; terminated; truncated; what was measured).
 
         The same as `advance` with one lane; the conformance tests hold them equal.
+
+        Raises:
+            ValueError: the action's shape or type does not fit.
         """
-        valid, evaluate, terminated, fidelity = self.rules.apply_one(self.lanes, action)
+        valid, evaluate, terminated, fidelity = self.rules.apply_one(self.lanes, self._check_action(action))
         truncated = not terminated and bool(self.lanes.steps[0] >= self._horizon)
         if self._any_unpaid and self._unpaid[0]:
             return self._reward_one(0.0), False, True, {}
@@ -346,6 +351,21 @@ class SearchDynamics:
         measured = dict(zip(self.metric_names, results.metrics[0].tolist(), strict=True))
         labels = {name: np.broadcast_to(value, 1)[0].item() for name, value in results.labels.items()}
         return {**measured, **labels}
+
+    def _check_action(self, action: Any) -> Any:
+        """Return one lane's action if it is made of integers of the right shape."""
+        if type(action) in (int, np.int64) and len(self._action_shape) == 1 and -(2**63) <= action < 2**63:
+            return action
+        try:
+            array = np.asarray(action)
+        except ValueError:  # ragged
+            array = np.empty(0, dtype=object)
+        if array.shape != self._action_shape[1:] or array.dtype.kind not in "iu":
+            raise ValueError(
+                f"an action is made of integers of shape {self._action_shape[1:]}, "
+                f"not {array.dtype} of shape {array.shape}"
+            )
+        return array
 
     def _check_actions(self, actions: ArrayLike) -> IntArray:
         actions = np.asarray(actions)

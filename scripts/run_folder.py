@@ -135,8 +135,8 @@ class History:
             return
         if self._file is None:
             self._file = self.path.open("a", encoding="utf-8")
-        plain = {key: _plain(value) for key, value in row.items()}
-        self._file.write(json.dumps(plain, allow_nan=False) + "\n")
+        written = {key: plain(value) for key, value in row.items()}
+        self._file.write(json.dumps(written, allow_nan=False) + "\n")
         self._file.flush()
         os.fsync(self._file.fileno())
 
@@ -147,10 +147,10 @@ class History:
             self._file = None
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return a value that JSON can hold: NaN and infinities become None."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, list):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     return value

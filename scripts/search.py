@@ -20,7 +20,7 @@ from .errors import UsageError
 from .files import replace_file, write_json
 from .plots import plot_search
 from .progress import SearchProgress
-from .run_folder import BEST_MODEL, PLOT, SUMMARY, RunFolder
+from .run_folder import BEST_MODEL, PLOT, SUMMARY, RunFolder, plain
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def _finish(
     if best is not None:
         # What the search saw, and apart from it what it must not see.
         hidden = {name for name, metric in task.evaluator.metrics.items() if metric.split == "test"}
-        summary["best"] = {key: value for key, value in best.items() if key not in hidden}
+        summary["best"] = {key: plain(value) for key, value in best.items() if key not in hidden}
         summary["test_accuracy"] = best.get("test_accuracy")
         save = getattr(task.evaluator, "best_model", None)
         if save is not None:

@@ -94,6 +94,8 @@ class _Lane(threading.Thread):
                     self._start_group()
                 if self.start_error is not None:
                     reason = f"{self.name} could not be started: {_first_line(self.start_error)}"
+                    if isinstance(self.start_error, (PoolError, ConnectionError)):
+                        break  # trying again will not help
                     continue
             try:
                 arguments = [self.pool.ship(argument) for argument in task.arguments]
@@ -112,7 +114,7 @@ class _Lane(threading.Thread):
 def _first_line(error: BaseException) -> str:
     cause = getattr(error, "cause", None) or error  # Ray wraps what a worker raised
     line = (str(cause).strip().splitlines() or [""])[0]
-    return line if isinstance(cause, (PoolError, WorkerDied)) else f"{type(cause).__name__}: {line}"
+    return line if isinstance(cause, (PoolError, WorkerDied, ConnectionError)) else f"{type(cause).__name__}: {line}"
 
 
 class Pool:

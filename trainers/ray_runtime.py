@@ -6,6 +6,7 @@ import importlib
 import logging
 import os
 import secrets
+import socket
 import sys
 import threading
 from typing import Any
@@ -97,6 +98,20 @@ class _Keeper(threading.Thread):
             self.ray.shutdown()
 
 
+def _check_reachable(address: str | None) -> None:
+    """Fail in seconds where Ray would try for minutes."""
+    host, _, port = (address or "").rpartition(":")
+    if not port.isdigit() or "/" in host:
+        return  # "auto", a client's ray://, or none at all
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except OSError as error:
+        raise ConnectionError(
+            f"no Ray answers at ray_address={address!r} ({error}): start one with `ray start --head`, "
+            "or leave the address out for a local one"
+        ) from error
+
+
 def acquire(address: str | None) -> Any:
     """Connect to Ray unless this process is connected already, and return the ray module.
 
@@ -105,10 +120,11 @@ def acquire(address: str | None) -> Any:
             that the user's own code has initialised is used as it is, and left running.
 
     Raises:
-        ConnectionError: there is no Ray at the address.
+        ConnectionError: nothing answers at the address.
     """
     global _users, _keeper
     ray = import_ray(address is None)
+    _check_reachable(address)
     with _lock:
         if not ray.is_initialized():
             keeper = _Keeper(ray, address)

@@ -6,12 +6,13 @@ import pickle
 import numpy as np
 import pytest
 
-from pynascent.envs import Objective, SearchTask, SearchVectorEnv
+from pynascent.envs import Objective, SearchEnv, SearchTask, SearchVectorEnv
 from pynascent.envs.coded_lanes import CodedLanes
 from pynascent.envs.dynamics import MEAN_SEED
 from pynascent.envs.formulations import Formulation
 from pynascent.envs.lanes import Lanes
 from pynascent.envs.spaces import ChainSpace, NASBench101Space
+from pynascent.envs.tables import CategoricalSpace
 
 from support.landscape import Landscape, TabularLandscape, general_lanes
 
@@ -298,3 +299,10 @@ def test_steps_out_of_turn_are_refused():
     env.step(env.action_space.sample())
     with pytest.raises(RuntimeError, match="are finished"):
         env.step(env.action_space.sample())
+
+
+def test_edit_starts_in_a_small_space_whose_observations_are_too_many_to_tabulate():
+    space = CategoricalSpace({"a": tuple(range(600)), "b": tuple(range(60))}, largest_flops=1e9)
+    env = SearchEnv(SearchTask(Landscape(space=space), Objective({"accuracy": 1.0})), "edit")
+    env.reset(seed=0)
+    assert env.architecture.min() >= 0 and space.valid(env.architecture[None]).all()
