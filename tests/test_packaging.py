@@ -22,20 +22,26 @@ def test_every_package_on_disk_is_listed():
     assert found == set(settings["packages"])
 
 
-def test_importing_the_environments_is_light():
+def seconds_of(statement: str) -> float:
+    """Return the processor seconds that a statement takes in a fresh interpreter, the least of three."""
+    code = f"import time; start = time.process_time(); {statement}; print(time.process_time() - start)"
+    runs = [subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True) for _ in range(3)]
+    return min(float(run.stdout) for run in runs)
+
+
+def test_importing_the_environments_loads_no_framework():
     code = (
-        "import time; start = time.process_time(); import pynascent.envs; took = time.process_time() - start;"
-        "import sys; heavy = {'tensorflow', 'keras', 'ray', 'horovod', 'shap', 'lime', 'matplotlib', 'pandas'};"
+        "import pynascent.envs, sys; heavy = {'tensorflow', 'keras', 'ray', 'horovod', 'shap', 'lime', 'matplotlib'};"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules);"
         "others = [m for m in sys.modules if m.startswith(('pynascent.agents', 'pynascent.trainers'))];"
-        "assert not others, others; print(took)"
+        "assert not others, others"
     )
-    # Processor time, which other processes on the machine do not lengthen as they do the wall clock.
-    times = [
-        float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
-        for _ in range(3)
-    ]
-    assert min(times) < 0.7, times
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_importing_the_environments_costs_little_beside_gymnasium():
+    # A ratio, since the machine may be busy: on an idle one it is 0.45 s, 0.1 s of it ours.
+    assert seconds_of("import pynascent.envs") < 1.7 * seconds_of("import gymnasium, gymnasium.vector, numpy")
 
 
 @pytest.mark.parametrize("folder", ("agents", "trainers", "evaluation", "scripts"))
