@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 from collections.abc import Callable
 from functools import partial
@@ -12,6 +13,8 @@ from ..evaluation.optional import require
 from .communicator import Alone, Communicator, HorovodRanks
 from .jobs import Job, explain, keras_file, train
 from .ray_runtime import import_ray, is_loopback
+
+logger = logging.getLogger("pynascent.trainers")
 
 _communicator: Communicator = Alone()  # of this process, when it is a rank
 
@@ -133,7 +136,9 @@ class WorkerGroup:
         pending = list(references)
         try:
             while pending:
-                ready, pending = ray.wait(pending, num_returns=1)
+                ready, pending = ray.wait(pending, num_returns=1, timeout=120 if not self.started else None)
+                if not ready:
+                    logger.warning("still waiting for Ray to place %d processes: is the cluster busy?", len(pending))
                 ray.get(ready)
             return ray.get(references)
         except ray.exceptions.RayActorError as error:

@@ -34,9 +34,7 @@ def start_executor(ranks: int, gpus_per_rank: int, cpus_per_rank: int, loopback:
         use_current_placement_group=False,
     )
     runner.RendezvousServer = _rendezvous_server(loopback)
-    # Horovod gathers exchanges for a while before it makes them, 1 ms by default; here a step makes few and
-    # small ones and waits for each.
-    executor.start(extra_env_vars={"HOROVOD_CYCLE_TIME": "0.1"})
+    executor.start()
     return executor
 
 

@@ -163,19 +163,18 @@ class Pool:
             PoolError: the cluster has not the CPUs or GPUs that the settings ask for.
         """
         with self._lock:
-            if self._connected:
-                return
-            self._ray = ray_runtime.acquire(self.settings.ray_address)
-            self._connected = True
-            if self.settings.ray_address is None and not ray_runtime.is_loopback():
-                logger.warning("the Ray of this process was not started by pynascent: it listens beyond localhost")
+            if not self._connected:
+                self._ray = ray_runtime.acquire(self.settings.ray_address)
+                self._connected = True
+                if self.settings.ray_address is None and not ray_runtime.is_loopback():
+                    logger.warning("the Ray of this process was not started by pynascent: it listens beyond localhost")
             has = self._ray.cluster_resources()
             ranks = self.settings.ranks * (self.settings.workers or 1)
             for kind, needed in (("CPU", ranks), ("GPU", ranks * self.settings.gpus_per_rank)):
                 if needed > has.get(kind, 0):
                     raise PoolError(
-                        f"{self.settings.workers} workers of {self.settings.ranks} ranks need {needed:g} {kind}s, "
-                        f"Ray has {has.get(kind, 0):g}: ask for fewer"
+                        f"{self.settings.workers or 1} workers of {self.settings.ranks} ranks need {needed:g} "
+                        f"{kind}s, Ray has {has.get(kind, 0):g}: ask for fewer"
                     )
 
     def submit(self, key: str, job: Job) -> Future[Outcome]:

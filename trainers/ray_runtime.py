@@ -23,7 +23,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def import_ray(local: bool = True) -> Any:
+def import_ray(local: bool = False) -> Any:
     """Import Ray with the settings that it reads when imported; a user's own settings stay.
 
     Raises:
@@ -51,10 +51,15 @@ def import_ray(local: bool = True) -> Any:
     return require("ray", "train", "live training")
 
 
-def _stay_on_loopback() -> None:
-    """Do what the variable of `import_ray` does, for a Ray that was imported before it was set."""
+def _catch_up() -> None:
+    """Tell a Ray that was imported before `import_ray` could set its variables what they say."""
     constants: Any = importlib.import_module("ray._private.ray_constants")
-    constants.ENABLE_RAY_CLUSTER = os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] == "1"
+    for attribute, variable in (
+        ("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "RAY_ENABLE_UV_RUN_RUNTIME_ENV"),
+        ("ENABLE_RAY_CLUSTER", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"),
+    ):
+        if variable in os.environ:
+            setattr(constants, attribute, os.environ[variable].lower() in ("1", "true"))
 
 
 class _Keeper(threading.Thread):
@@ -75,8 +80,8 @@ class _Keeper(threading.Thread):
         try:
             quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
             logging.getLogger("ray").setLevel(logging.ERROR)  # it has remarks before it reads that argument
+            _catch_up()
             if self.address is None:
-                _stay_on_loopback()
                 # Logical CPUs only place the workers; how many there may be is checked against the real
                 # cores where a pool is configured, and pools of two configurations may overlap in time.
                 self.ray.init(
@@ -85,7 +90,6 @@ class _Keeper(threading.Thread):
                     include_dashboard=False,
                     object_store_memory=512 * 2**20,
                     _node_ip_address="127.0.0.1",
-                    _skip_env_hook=True,  # the hook that looks for `uv run`, set if Ray was imported before
                     **quiet,
                 )
             else:

@@ -245,6 +245,8 @@ RAY_FIRST = """
     live = LiveEvaluator(ChainSpace(), workers=1, store="s.sqlite")
     assert live.evaluate(np.array([[4, 3, 2, 5, 1, 0]]), np.array([1]), np.array([0])).ok[0]
     print(*listening(family()))
+    from ray._private import ray_constants
+    assert not ray_constants.RAY_ENABLE_UV_RUN_RUNTIME_ENV
 """
 
 
