@@ -16,15 +16,12 @@ from .budget import BudgetExhausted
 from .coded_lanes import CodedLanes
 from .edit_pass import edit_pass
 from .edit_pass import serves as edit_pass_serves
-from .evaluation import FloatArray, IntArray, Status, TabularEvaluator
+from .evaluation import MEAN_SEED, FloatArray, IntArray, Status, TabularEvaluator
 from .formulations import Formulation, make_formulation
 from .hashing import UIntArray, below, mix
 from .lanes import BoolArray, Lanes
 from .lookup import Lookup
 from .tasks import SearchTask
-
-MEAN_SEED = -1
-"""Training seed that asks an evaluator for the mean over its trainings."""
 
 # Streams of draws: the same counters in two streams are independent. Starts are drawn again, in a
 # constrained space, from the streams 2, 3, … until one is valid.

@@ -17,6 +17,10 @@ IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
 
+MEAN_SEED = -1
+"""Training seed that asks an evaluator for the mean over its trainings."""
+
+
 class Status(IntEnum):
     """How an evaluation ended. Only ``OK`` rows carry measurements; the others carry the worst values."""
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..evaluation import Evaluation, FloatArray, IntArray, Metric
+from ..evaluation import MEAN_SEED, Evaluation, FloatArray, IntArray, Metric
 from ..spaces import SearchSpace, space_from_config
 from .categorical import space_of_header
 from .checks import ENUMERABLE
 from .errors import TableError
 from .format import Table
-from .gather import MEAN_SEED, ColumnReader, LazyColumns
+from .gather import ColumnReader, LazyColumns
 from .lookup import RowLookup, decoded_architectures
 from .store import open_table
 

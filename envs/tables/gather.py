@@ -11,9 +11,6 @@ from numpy.typing import NDArray
 from ..evaluation import FloatArray, IntArray
 from .format import Table
 
-MEAN_SEED = -1
-"""Training seed that asks for the mean over the trainings of an architecture."""
-
 
 class ColumnReader:
     """Reads one metric of a table.
