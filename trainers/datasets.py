@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -122,18 +122,27 @@ def shift_and_add_noise(images: FloatImages, noise: float, rng: np.random.Genera
     return (moved + noise * rng.standard_normal(moved.shape)).astype(np.float32)
 
 
-def _digits() -> Dataset:
+def digits(training_images: int = 600) -> Dataset:
     """Scikit-learn's 1,797 handwritten digits, 8×8 grey values scaled to 0..1, shifted and with noise.
 
     Clean, the task saturates at 98 % and tells few architectures apart; one fixed draw of ±1 pixel shift
     and Gaussian noise of 0.10 of the range is applied to all images before they are dealt out.
     Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI, 1998 (CC BY 4.0).
+
+    Args:
+        training_images: how many of the 600 training images are trained on, the others lie idle; the other
+            splits are the same whatever it is.
     """
     pixels, labels = _read_digits()
     rng = np.random.default_rng(20240501)
     images = shift_and_add_noise((pixels.reshape(-1, 8, 8, 1) / 16.0).astype(np.float32), 0.10, rng)
     parts = stratify(labels, {"train": 600, "validation": 500, "test": 633, "probe": 64}, rng)
-    return Dataset("digits", 10, **{name: Split(images[rows], labels[rows]) for name, rows in parts.items()})
+    if training_images < 600:
+        train = parts["train"]
+        sizes = {"train": training_images, "idle": 600 - training_images}
+        parts["train"] = train[stratify(labels[train], sizes, rng)["train"]]
+    name = "digits" if training_images == 600 else f"digits-{training_images}"
+    return Dataset(name, 10, **{part: Split(images[rows], labels[rows]) for part, rows in parts.items()})
 
 
 def _read_digits() -> tuple[FloatImages, Labels]:
@@ -150,7 +159,7 @@ def _read_digits() -> tuple[FloatImages, Labels]:
     return raw.data.astype(np.float32), raw.target.astype(np.int32)
 
 
-DATASETS: dict[str, Callable[[], Dataset]] = {"digits": _digits}
+DATASETS: dict[str, Callable[[], Dataset]] = {"digits": digits, "digits-300": partial(digits, 300)}
 """Name → function that makes the data set. Add one's own here."""
 
 _loaded: dict[str, Dataset] = {}

@@ -190,6 +190,18 @@ KERAS_LAYERS: dict[str, Callable[[Site], Any]] = {
 layer reads (or the list of them, where it reads several). A space with new operations adds its own here."""
 
 
+def site_of(network: Network, index: int, seed: int | None, batch_norm_momentum: float = 0.9) -> Site:
+    """Return where the ``index``-th layer of a network stands, with a seed of its own."""
+    layer = network.layers[index]
+    return Site(
+        layer,
+        tuple(network.layers[i].shape for i in layer.inputs),
+        f"l{index:02d}_{layer.op}",
+        None if seed is None else _derive(seed, index),
+        batch_norm_momentum,
+    )
+
+
 def build_model(
     network: Network, name: str = "candidate", seed: int | None = None, *, batch_norm_momentum: float = 0.9
 ) -> Any:
@@ -222,13 +234,7 @@ def build_model(
     for index, layer in enumerate(network.layers[1:], start=1):
         if layer.op not in KERAS_LAYERS:
             raise KeyError(f"no Keras layer is known for the operation {layer.op!r}: known are {sorted(KERAS_LAYERS)}")
-        site = Site(
-            layer,
-            tuple(network.layers[i].shape for i in layer.inputs),
-            f"l{index:02d}_{layer.op}",
-            None if seed is None else _derive(seed, index),
-            batch_norm_momentum,
-        )
+        site = site_of(network, index, seed, batch_norm_momentum)
         inputs = [tensors[i] for i in layer.inputs]
         tensors.append(KERAS_LAYERS[layer.op](site)(inputs if len(inputs) > 1 else inputs[0]))
     return keras.Model(tensors[0], tensors[-1], name=name)

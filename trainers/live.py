@@ -24,7 +24,7 @@ from .ray_runtime import cores
 from .recipe import Recipe
 from .store import EvaluationStore, Record, question_key
 
-EVALUATOR_VERSION = 1
+EVALUATOR_VERSION = 2
 """Part of every key of the store: raise it when a change here makes old results wrong."""
 
 LIVE_METRICS = (
@@ -39,6 +39,12 @@ LIVE_METRICS = (
     "explanation_seconds",
 )
 COUNTED = ("flops", "elementwise_flops", "parameters")
+
+
+def software_versions(horovod: bool = False) -> dict[str, str]:
+    """Return the versions of the packages that compute a result, by name."""
+    packages = ("numpy", "tensorflow", "keras", *(["horovod"] if horovod else []))
+    return {package: version(package) for package in packages}
 
 
 class LiveEvaluator:
@@ -119,10 +125,7 @@ class LiveEvaluator:
             "isi": self.isi.config(),
             "ranks": ranks_per_candidate,
             "device": "gpu" if gpus_per_rank else "cpu",
-            "versions": {
-                package: version(package)
-                for package in ("numpy", "tensorflow", "keras", *(["horovod"] if ranks_per_candidate > 1 else []))
-            },
+            "versions": software_versions(horovod=ranks_per_candidate > 1),
         }
         self._pool: Pool | None = None
         self._release: Any = None

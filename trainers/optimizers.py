@@ -16,14 +16,17 @@ from .recipe import Recipe
 Update = Callable[[Any, Any, Any, Any], Any]
 """(weights ``(n,)``, gradient ``(n,)``, learning rate, steps taken before) → new weights, inside a graph."""
 
+Optimizer = tuple[Update, list[Any]]
+"""An update, and the ``tf.Variable``s of its state, which is all zeros before the first step."""
 
-def make_update(recipe: Recipe, size: int) -> Update:
+
+def make_update(recipe: Recipe, size: int) -> Optimizer:
     """Return the recipe's optimizer with fresh state for ``size`` weights."""
     tf: Any = require("tensorflow", "train", "training")
     return OPTIMIZER_UPDATES[recipe.optimizer](tf, recipe, size)
 
 
-def _adamw(tf: Any, recipe: Recipe, size: int) -> Update:
+def _adamw(tf: Any, recipe: Recipe, size: int) -> Optimizer:
     """Adam with decoupled weight decay (Loshchilov and Hutter, 2019): β₁ 0.9, β₂ 0.999, ε 1e-7 as in Keras."""
     first, second = tf.Variable(tf.zeros(size)), tf.Variable(tf.zeros(size))
 
@@ -34,10 +37,10 @@ def _adamw(tf: Any, recipe: Recipe, size: int) -> Update:
         v = second.assign_add((gradient * gradient - second) * (1.0 - 0.999))
         return weights * (1.0 - rate * recipe.weight_decay) - step_size * m / (tf.sqrt(v) + 1e-7)
 
-    return update
+    return update, [first, second]
 
 
-def _sgd(tf: Any, recipe: Recipe, size: int) -> Update:
+def _sgd(tf: Any, recipe: Recipe, size: int) -> Optimizer:
     """Stochastic gradient descent with momentum and decoupled weight decay."""
     velocity = tf.Variable(tf.zeros(size))
 
@@ -45,7 +48,7 @@ def _sgd(tf: Any, recipe: Recipe, size: int) -> Update:
         moved = velocity.assign(recipe.momentum * velocity - rate * gradient)
         return weights * (1.0 - rate * recipe.weight_decay) + moved
 
-    return update
+    return update, [velocity]
 
 
-OPTIMIZER_UPDATES: dict[str, Callable[[Any, Recipe, int], Update]] = {"adamw": _adamw, "sgd": _sgd}
+OPTIMIZER_UPDATES: dict[str, Callable[[Any, Recipe, int], Optimizer]] = {"adamw": _adamw, "sgd": _sgd}

@@ -123,7 +123,7 @@ def _training_loop(
     tf = require("tensorflow", "train", "training")
     variables = [variable.value for variable in model.trainable_variables]
     sizes = [int(np.prod(variable.shape)) for variable in variables]
-    update = make_update(recipe, sum(sizes))
+    update, _ = make_update(recipe, sum(sizes))
     rates = tf.constant(recipe.learning_rates(len(order), steps_per_epoch))
     share = recipe.batch_size // group.size
     mine = tf.constant(order[:, group.rank * share : (group.rank + 1) * share])  # (steps, batch / ranks)

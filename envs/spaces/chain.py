@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .additive import count_parts, named_columns
-from .base import Choice, FloatArray, IntArray, SearchSpace
+from .base import Choice, FloatArray, IntArray, SearchSpace, option_counts
 from .network import Network, NetworkBuilder, Shape
 
 OPERATIONS = ("skip", "max_pool_3x3", "conv_1x1", "sep_conv_3x3", "conv_3x3", "conv_5x5")
@@ -86,8 +86,8 @@ class ChainSpace(SearchSpace):
     def _places(self) -> int:
         return self.stages * self.blocks
 
-    def _flags(self, rows: IntArray) -> IntArray:
-        """Return the residual flag of every block, ``(b, stages × blocks)``."""
+    def residual_flags(self, rows: IntArray) -> IntArray:
+        """Return the residual flag of every block of ``(b, n)`` valid rows, ``(b, stages × blocks)``."""
         if self.residual == "per_block":
             return rows[:, self._places : 2 * self._places]
         if self.residual == "shared":
@@ -98,7 +98,7 @@ class ChainSpace(SearchSpace):
         """Return the layer graph of one architecture ``(n,)``."""
         rows = self.check(architecture)
         operations = [self.operations[i] for i in rows[0, : self._places]]
-        flags, width = self._flags(rows)[0], self.widths[rows[0, -1]]
+        flags, width = self.residual_flags(rows)[0], self.widths[rows[0, -1]]
         builder = NetworkBuilder(self.input_shape)
         x = self._stem(builder, width)
         for place, (operation, residual) in enumerate(zip(operations, flags, strict=True)):
@@ -133,7 +133,7 @@ class ChainSpace(SearchSpace):
         """
         rows = self.check(architectures).copy()
         operations = rows[:, : self._places]
-        flags = self._flags(rows).copy()
+        flags = self.residual_flags(rows).copy()
         is_skip = operations == (self.operations.index("skip") if "skip" in self.operations else -1)
         for stage in range(self.stages):
             part = slice(stage * self.blocks, (stage + 1) * self.blocks)
@@ -147,6 +147,14 @@ class ChainSpace(SearchSpace):
         elif self.residual == "shared":
             rows[:, self._places] = flags.any(axis=1)
         return rows
+
+    def features(self, architectures: ArrayLike) -> dict[str, FloatArray]:
+        """Describe each row by its choices, and its operations in all and (``"stages"``) in each stage."""
+        blocks, rows = super().features(architectures), self.canonical(architectures)
+        parts = [rows[:, stage * self.blocks : (stage + 1) * self.blocks] for stage in range(self.stages)]
+        return blocks | {
+            "stages": np.concatenate([option_counts(part, len(self.operations)) for part in parts], axis=1)
+        }
 
     @cached_property
     def _cost_tables(self) -> tuple[FloatArray, list[FloatArray]]:
@@ -172,7 +180,7 @@ class ChainSpace(SearchSpace):
         """Count each row's cost, ``(b,)`` columns, block by block from counted parts."""
         rows = self.check(architectures)
         frame, blocks = self._cost_tables
-        flags, width = self._flags(rows), rows[:, -1]
+        flags, width = self.residual_flags(rows), rows[:, -1]
         total = frame[width]
         for place in range(self._places):
             total = total + blocks[place // self.blocks][rows[:, place], flags[:, place], width]
