@@ -45,6 +45,7 @@ class CodedLanes(Lanes):
         self._placed = False
         self._cardinalities: list[int] = space.cardinalities.tolist()
         shape = (num_lanes, self.coder.features.shape[1])
+        self._shares = (np.arange(horizon + 1) / horizon).astype(np.float32)  # of the horizon, by steps
         self._bits: NDArray[np.uint8] = np.empty(shape, dtype=np.uint8)
         self._observations = Recycler(shape, np.float32)
 
@@ -113,7 +114,7 @@ class CodedLanes(Lanes):
         return self.code if rows is None else self.code[rows]
 
     def observation(self) -> NDArray[np.float32]:
-        """Return the flat observation ``(N, d + 2)``, a new array."""
+        """Return the flat observation ``(N, d + 2)``, an array that nobody else holds."""
         flat = self._observations.array()
         if self._prefix is not None and self.step == self.position:
             return self.coder.level_features(self.position).take(self._prefix, axis=0, out=flat, mode="clip")
@@ -123,7 +124,7 @@ class CodedLanes(Lanes):
             np.copyto(flat, self.coder.features.take(self.code, axis=0, out=self._bits, mode="clip"))
             if self.uniform and not self.position:
                 flat.fill(0.0)  # before the first reset
-        np.multiply(self.steps, 1.0 / self.horizon, out=flat[:, -1], casting="same_kind")
+        flat[:, -1] = self._shares.take(self.steps, mode="clip")
         return flat
 
     def blank_features(self, count: int) -> NDArray[np.int8]:
@@ -207,8 +208,8 @@ class CodedLanes(Lanes):
 
     def edit_all(self, actions: IntArray) -> BoolArray:
         """Apply an edit (an index as in `Coder.edits`) to every lane; returns which have changed, ``(N,)``."""
-        old, width = self.code, self.coder.width
-        self.code = self.coder.edits.take(old * width + actions, mode="clip").astype(np.int64)
+        old = self.code
+        self.code = self.coder.edits.apply(old, actions)
         return self.code != old
 
     def snapshot(self) -> CodedLanes:

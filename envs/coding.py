@@ -18,6 +18,41 @@ from .spaces import SearchSpace
 _LARGEST_BYTES = 64 * 2**20
 
 
+class Edits:
+    """The codes that single edits lead to, of a `Coder` without undecided choices.
+
+    The action is choice and option in one number, then one that changes nothing. A table of all edits would
+    be larger than the cache: this one says what is left of a code without one choice.
+
+    Args:
+        coder: numbers the architectures.
+    """
+
+    def __init__(self, coder: Coder) -> None:
+        codes, n = np.arange(coder.size), len(coder.digits)
+        narrow = np.uint16 if coder.size <= 2**16 else np.uint32  # the smaller the table, the fewer cache misses
+        rest = np.empty((n + 1, coder.size), dtype=narrow)
+        rest[:n] = (codes[:, None] - coder.decode(codes) * coder.strides).T
+        rest[n] = codes  # what changes nothing
+        self._rest: NDArray[np.unsignedinteger] = rest.reshape(-1)
+        choices = np.append(np.repeat(np.arange(n), coder.digits), n)
+        options = np.append(np.concatenate([np.arange(count) for count in coder.digits]), 0)
+        self._row: IntArray = choices * coder.size  # (A,)
+        self._put: NDArray[np.unsignedinteger] = (options * np.append(coder.strides, 0)[choices]).astype(narrow)  # (A,)
+
+    def __len__(self) -> int:
+        """Return the number of actions, A."""
+        return len(self._row)
+
+    def apply(self, codes: IntArray, actions: IntArray) -> IntArray:
+        """Return the codes ``(N,)`` after actions ``(N,)`` in 0..A − 1."""
+        places = self._row.take(actions, mode="clip")
+        places += codes
+        changed = self._put.take(actions, mode="clip")
+        changed += self._rest.take(places, mode="clip")
+        return changed.astype(np.int64)
+
+
 class Coder:
     """Numbers the states of a space's choices; the last choice varies fastest.
 
@@ -87,24 +122,10 @@ class Coder:
             levels.append((codes, self.features[codes]))
         return levels
 
-    @property
-    def width(self) -> int:
-        """Number of edits: d, and one to stop."""
-        return int(self._offsets[-1]) + 1
-
     @cached_property
-    def edits(self) -> NDArray[np.unsignedinteger]:
-        """Code after each edit, ``(size × (d + 1),)``: choice and option in one number, then stop (no change)."""
-        architectures = self.decode(np.arange(self.size))
-        codes = np.arange(self.size)
-        narrow = np.uint16 if self.size <= 2**16 else np.uint32  # the smaller the table, the fewer cache misses
-        table = np.empty((self.size, int(self._offsets[-1]) + 1), dtype=narrow)
-        table[:, -1] = codes
-        for choice, cardinality in enumerate(self.digits - self.shift):
-            for option in range(cardinality):
-                changed = codes + (option - architectures[:, choice]) * self.strides[choice]
-                table[:, self._offsets[choice] + option] = changed
-        return table.reshape(-1)
+    def edits(self) -> Edits:
+        """What each edit does to a code."""
+        return Edits(self)
 
 
 @lru_cache(maxsize=16)

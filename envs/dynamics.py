@@ -16,6 +16,7 @@ from .budget import BudgetExhausted
 from .coded_lanes import CodedLanes
 from .edit_pass import edit_pass
 from .edit_pass import serves as edit_pass_serves
+from .episodes import Episodes
 from .evaluation import MEAN_SEED, FloatArray, IntArray, Status, TabularEvaluator
 from .formulations import Formulation, make_formulation
 from .hashing import UIntArray, below, mix
@@ -127,7 +128,7 @@ class SearchDynamics:
         self.lanes: Lanes = self.rules.lanes(num_lanes)
         self._horizon = self.rules.horizon
         self._seeds: UIntArray = np.zeros(num_lanes, dtype=np.uint64)  # hashed
-        self.episodes: IntArray = np.full(num_lanes, -1, dtype=np.int64)
+        self.episodes = Episodes(num_lanes)
         self.metric_names = (*task.visible_metrics, "cost_seconds")
         self._rewards = task.objective.objective.size
         self.single_reward = not task.objective.objective.vector
@@ -147,14 +148,14 @@ class SearchDynamics:
         self.lookup = Lookup(task, self.lanes.coder) if tabular else None  # type: ignore[arg-type]
 
         self._passes = edit_pass_serves(self) and self._one_draw > 0
-        self._none: IntArray = np.empty(0, dtype=np.int64)
 
     # -- episodes -------------------------------------------------------------------------------------
 
     def seed(self, seeds: ArrayLike, rows: IntArray | None = None) -> None:
         """Give lanes new seeds; their next episode is their first."""
         rows = np.arange(self.num_lanes) if rows is None else rows
-        self._seeds[rows], self.episodes[rows] = mix(np.uint64(0), seeds), -1
+        self._seeds[rows] = mix(np.uint64(0), seeds)
+        self.episodes.put(rows, -1)
 
     def begin(self, rows: IntArray, architectures: ArrayLike | None = None) -> Outcome:
         """Start a new episode in some lanes.
@@ -191,10 +192,13 @@ class SearchDynamics:
         starts = None
         if architectures is not None:
             starts = np.broadcast_to(self.task.space.check(architectures), (len(rows), self.task.space.n))
-        self.episodes[rows] += 1
         if self._any_unpaid:
             self._unpaid[rows] = False
         self.lanes.clear(rows)
+        if self.rules.starts_complete and starts is None and self._one_draw:
+            self.lanes.place_codes(rows, self._begin_drawn(rows))
+            return
+        self.episodes.begin(rows)
         if self.rules.starts_complete:
             if starts is None:
                 self._place_start(rows)
@@ -218,10 +222,12 @@ class SearchDynamics:
                 return fused
         restarted, active = None, None
         if restart is not None:
-            restarted, active = np.flatnonzero(restart), ~restart
+            whole = np.count_nonzero(restart) == self.num_lanes
+            restarted = self.lanes.everywhere if whole else np.flatnonzero(restart)
             self._restart(restarted)
-            if len(restarted) == self.num_lanes:
+            if whole:
                 return self._started(restarted)
+            active = ~restart
         transition = self.rules.apply(self.lanes, actions, active)
         outcome = self._nothing(transition.terminated)
         if transition.invalid is not None and transition.invalid.any():
@@ -245,16 +251,17 @@ class SearchDynamics:
         assert self.lookup is not None and isinstance(self.lanes, CodedLanes)
         seed: Any = MEAN_SEED if self.training_seed == "mean" else self.training_seed
         block = self.lookup.block(self.epochs, seed)
-        if self.task.decorated or not block.complete or actions.view(np.uint64).max() >= self.rules.mask_size:
+        if (
+            self.task.decorated
+            or not block.complete
+            or np.maximum.reduce(actions.view(np.uint64)) >= self.rules.mask_size
+        ):
             return None
-        restarted = self._none if restart is None else np.flatnonzero(restart)
-        if len(restarted):
-            self.episodes[restarted] += 1
         rewards, terminated, truncated, evaluated, now = edit_pass(
             self.lanes,
             actions,
-            restarted,
-            lambda rows: below(self._draw(rows, _START), self._one_draw),
+            restart,
+            self._begin_drawn,
             block.values[:, 0],
             self.values[:, 0],
             self.invalid_penalty,
@@ -452,9 +459,6 @@ class SearchDynamics:
     def _place_start(self, rows: IntArray) -> None:
         """Draw a start architecture for cleared lanes."""
         space = self.task.space
-        if self._one_draw:
-            self.lanes.place_codes(rows, below(self._draw(rows, _START), self._one_draw))
-            return
         choices = np.arange(space.n)
         drawn = np.empty((len(rows), space.n), dtype=np.int64)
         todo, attempt = np.arange(len(rows)), 0
@@ -466,9 +470,17 @@ class SearchDynamics:
             todo, attempt = todo[~space.valid(drawn[todo])], attempt + 1
         self.lanes.place(rows, drawn)
 
+    def _begin_drawn(self, rows: IntArray) -> IntArray:
+        """Begin the next episode of lanes ``(r,)``, at least one; returns their starts as codes ``(r,)``."""
+
+        def draw(episodes: IntArray) -> IntArray:
+            return below(mix(self._seeds[:, None], episodes * _STREAMS + _START), self._one_draw)
+
+        return self.episodes.begin_drawn(rows, draw)
+
     def _draw(self, rows: IntArray, stream: int) -> UIntArray:
         """Return 64 random bits for each lane, of its present episode and a stream."""
-        return mix(self._seeds[rows], self.episodes[rows] * _STREAMS + stream)
+        return mix(self._seeds[rows], self.episodes.of(rows) * _STREAMS + stream)
 
     def _nothing(self, terminated: BoolArray | None = None) -> Outcome:
         if terminated is None:

@@ -19,18 +19,18 @@ from .lanes import BoolArray
 def edit_pass(
     lanes: CodedLanes,
     actions: IntArray,
-    restarted: IntArray,
+    restart: BoolArray | None,
     draw: Callable[[IntArray], IntArray],
     table: FloatArray,
     values: FloatArray,
     penalty: float,
 ) -> tuple[FloatArray, BoolArray, BoolArray, BoolArray, FloatArray]:
-    """Step all lanes of an Edit formulation, and start those of ``restarted`` anew.
+    """Step all lanes of an Edit formulation, and start those of ``restart`` anew.
 
     Args:
         lanes: the state; every lane has a complete architecture.
         actions: ``(N,)`` within the action space.
-        restarted: ``(r,)`` lanes whose action is ignored.
+        restart: ``(N,)``, at least one, the lanes whose action is ignored.
         draw: returns start codes ``(r,)`` of lanes.
         table: ``(size,)`` objective of every code.
         values: ``(N,)`` objective of each lane's architecture before the step.
@@ -39,26 +39,25 @@ def edit_pass(
     Returns:
         Rewards, terminated, truncated, which lanes were evaluated, and their objectives now, each ``(N,)``.
     """
-    last = lanes.coder.width - 1
+    edits = lanes.coder.edits
+    last = len(edits) - 1
     stop = actions == last
     steps = lanes.steps + 1
-    if len(restarted):
-        actions = actions.copy()
-        actions[restarted] = last  # changes nothing
-        stop[restarted] = False
-        steps[restarted] = 0
     old = lanes.code
-    codes = lanes.coder.edits.take(old * (last + 1) + actions, mode="clip").astype(np.int64)
+    codes = edits.apply(old, actions)
     evaluated = codes != old
     effective = evaluated | stop
-    if len(restarted):
+    if restart is not None:
+        restarted = restart.nonzero()[0]
         codes[restarted] = draw(restarted)
-        evaluated[restarted] = True
+        steps[restarted] = 0
+        np.greater(stop, restart, out=stop)  # not where restarted
+        np.logical_or(evaluated, restart, out=evaluated)
     now = table.take(codes, mode="clip")
     rewards = now - values
     # Lanes whose action was masked gain nothing. (Arithmetic is faster than writing where a mask says.)
     rewards -= np.logical_not(effective, out=effective) * penalty
-    if len(restarted):
+    if restart is not None:
         rewards[restarted] = 0.0
     truncated = steps >= lanes.horizon
     np.greater(truncated, stop, out=truncated)

@@ -166,7 +166,7 @@ class SearchVectorEnv(VectorEnv):
         """
         if not self._seeded:
             raise RuntimeError("step before reset: call reset first")
-        if not self._done.any():
+        if not np.count_nonzero(self._done):  # quicker than any()
             outcome = self.dynamics.advance(actions)
         elif self.autoreset_mode == AutoresetMode.DISABLED:
             lanes = np.flatnonzero(self._done).tolist()
@@ -176,7 +176,7 @@ class SearchVectorEnv(VectorEnv):
             outcome = self.dynamics.advance(actions, self._done)
         self._done = outcome.terminated | outcome.truncated
         observation, infos = self._observe(outcome)
-        if self.autoreset_mode == AutoresetMode.SAME_STEP and self._done.any():
+        if self.autoreset_mode == AutoresetMode.SAME_STEP and np.count_nonzero(self._done):
             observation, infos = self._restart(outcome, observation, infos)
         rewards = outcome.rewards.astype(np.float32) if self.task.objective.objective.vector else outcome.rewards
         return observation, rewards, outcome.terminated, outcome.truncated, infos
@@ -186,7 +186,9 @@ class SearchVectorEnv(VectorEnv):
         done = self._done
         final = {"final_obs": observation, "_final_obs": done, "final_info": infos, "_final_info": done}
         try:
-            started = self.dynamics.begin(np.flatnonzero(done)).results
+            whole = np.count_nonzero(done) == self.num_envs
+            rows = self.dynamics.lanes.everywhere if whole else np.flatnonzero(done)
+            started = self.dynamics.begin(rows).results
         except BudgetExhausted:
             return observation, {**infos, **final}  # the next step raises it
         self._done = np.zeros(self.num_envs, dtype=bool)

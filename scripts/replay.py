@@ -29,16 +29,18 @@ class Mismatch:
         field: the field that differs.
         recorded: its value in the record, or ``"nothing"`` where the record has none.
         found: its value now, or what is wrong with the recorded one.
+        what: ``row`` of the history, or ``call`` of the record of actions.
     """
 
     row: int | None
     field: str
     recorded: Any
     found: Any
+    what: str = "row"
 
     def __str__(self) -> str:
         """Say it in one line."""
-        where = "the summary" if self.row is None else f"row {self.row} (line {self.row + 1})"
+        where = "the summary" if self.row is None else f"{self.what} {self.row} (line {self.row + 1})"
         return f"{where} does not reproduce: {self.field} is recorded as {self.recorded}, found {self.found}"
 
 
@@ -51,12 +53,14 @@ class Replay:
         best: the best recorded row (`SearchHistory.best`), or None where no evaluation succeeded.
         mismatch: the first one, or None where everything reproduces.
         finished: whether the search had come to its end, so that a summary was compared too.
+        calls: number of calls of reset and step that were made again, 0 where none were recorded.
     """
 
     rows: int
     best: dict[str, Any] | None
     mismatch: Mismatch | None = None
     finished: bool = False
+    calls: int = 0
 
     @property
     def reproduced(self) -> bool:
@@ -132,6 +136,11 @@ def _questions(rows: Rows, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def is_integer(value: Any) -> bool:
     """Say whether a value read from JSON is an integer of 64 bits."""
     return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
+
+
+def rewards_reproduce(task: SearchTask) -> bool:
+    """Say whether the same evaluations give the same rewards: not where they are made of what is measured."""
+    return _Comparison(task).reward
 
 
 class _Comparison:

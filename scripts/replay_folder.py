@@ -16,7 +16,8 @@ from gymnasium.error import Error as GymnasiumError
 from ..envs import TASKS, SearchTask
 from .errors import UsageError
 from .replay import NOTHING, Mismatch, OnRows, Replay, Rows, is_integer, replay_history
-from .run_folder import CONFIGURATION, HISTORY, SUMMARY
+from .replay_calls import replay_calls
+from .run_folder import ACTIONS, CONFIGURATION, HISTORY, SUMMARY
 from .search import check_environment
 
 
@@ -42,6 +43,7 @@ def replay_search(
     configuration = _read_object(folder / CONFIGURATION, "the search's configuration")
     summary = _read_object(folder / SUMMARY, "its summary") if (folder / SUMMARY).exists() else None
     rows = _read_rows(path, whole=summary is not None)
+    calls = _read_rows(folder / ACTIONS, whole=True, what="call") if (folder / ACTIONS).exists() else []
     if module is not None:
         try:
             importlib.import_module(module)
@@ -52,7 +54,9 @@ def replay_search(
         result = replay_history(rows, task, sequential=True, on_rows=on_rows)
         if result.mismatch is None:
             mismatch = _check_extent(rows, configuration) or _check_summary(summary, configuration, result, task)
-            result = Replay(result.rows, result.best, mismatch, summary is not None)
+            if mismatch is None and calls:
+                mismatch = replay_calls(folder / ACTIONS, calls, rows, configuration, task)
+            result = Replay(result.rows, result.best, mismatch, summary is not None, len(calls))
     return result
 
 
@@ -68,7 +72,7 @@ def _read_object(path: Path, what: str) -> dict[str, Any]:
     return value
 
 
-def _read_rows(path: Path, whole: bool) -> list[dict[str, Any]]:
+def _read_rows(path: Path, whole: bool, what: str = "evaluation") -> list[dict[str, Any]]:
     """Read a history; the half line that a killed search can leave is passed over unless it must be whole."""
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
@@ -86,7 +90,7 @@ def _read_rows(path: Path, whole: bool) -> list[dict[str, Any]]:
             raise UsageError(f"{path} line {number} holds a {type(row).__name__}: expected an object")
         rows.append(row)
     if not rows:
-        raise UsageError(f"{path} holds no evaluation: there is nothing to replay")
+        raise UsageError(f"{path} holds no {what}: there is nothing to replay")
     return rows
 
 

@@ -12,7 +12,8 @@ from .errors import UsageError
 from .files import write_json
 
 CONFIGURATION, HISTORY, SUMMARY = "search.json", "history.jsonl", "summary.json"
-BEST_MODEL, PLOT = "best.keras", "search.png"
+ACTIONS = "actions.jsonl"
+BEST_MODEL, PLOT, POLICY = "best.keras", "search.png", "policy.npz"
 
 
 class RunFolder:

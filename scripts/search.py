@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import platform
 import time
 from collections.abc import Mapping
@@ -13,14 +14,15 @@ from typing import Any
 import gymnasium
 from gymnasium.error import Error as GymnasiumError
 
-from ..agents import AGENTS, make_agent
+from ..agents import AGENTS, PPO, make_agent
 from ..agents.base import Agent
 from ..envs import TASKS, SearchBudget, SearchHistory, environment_id, registered_ids
+from ..envs.action_record import record_actions
 from .errors import UsageError
 from .files import replace_file, write_json
 from .plots import plot_search
 from .progress import SearchProgress
-from .run_folder import BEST_MODEL, PLOT, SUMMARY, RunFolder, plain
+from .run_folder import ACTIONS, BEST_MODEL, PLOT, POLICY, SUMMARY, RunFolder, plain
 
 
 @dataclass(frozen=True)
@@ -105,8 +107,16 @@ def make_environment(configuration: SearchConfiguration, agent: Agent) -> gymnas
         raise UsageError(f"environment {configuration.env!r}: {error}") from error
 
 
-def run_search(configuration: SearchConfiguration, out: Path, resume: bool = False) -> dict[str, Any]:
+def run_search(
+    configuration: SearchConfiguration, out: Path, resume: bool = False, actions: bool = False
+) -> dict[str, Any]:
     """Search, and fill the folder ``out``; returns the summary.
+
+    Args:
+        configuration: the search.
+        out: a new folder, or (``resume``) that of the same search.
+        resume: go on with what is in the folder.
+        actions: write down every call of reset and step, too (`pynascent.envs.action_record`).
 
     Raises:
         UsageError: the configuration or the folder does not fit (nothing is written then).
@@ -119,6 +129,8 @@ def run_search(configuration: SearchConfiguration, out: Path, resume: bool = Fal
         folder.open(asdict(configuration), resume=True)  # refuses another search's folder
         return folder.read_summary()
     env: Any = make_environment(configuration, agent)
+    if actions:
+        env = record_actions(env)
     try:
         file = folder.open(asdict(configuration), resume)
         started = time.perf_counter()
@@ -132,6 +144,11 @@ def run_search(configuration: SearchConfiguration, out: Path, resume: bool = Fal
                 history = agent.search(env, budget, configuration.seed, on_evaluation)
         finally:
             file.close()
+        if actions:
+            lines = "".join(f"{json.dumps(call)}\n" for call in env.record)
+            replace_file(out / ACTIONS, lambda path: path.write_text(lines, encoding="utf-8"))
+        if isinstance(agent, PPO):
+            replace_file(out / POLICY, agent.save_policy)
         summary = _finish(configuration, folder, env, history, time.perf_counter() - started)
     finally:
         env.close()

@@ -50,10 +50,11 @@ class Build(Formulation):
         if lanes.uniform and not self._constrained and lanes.position < n:
             # All lanes decide the same choice: the path of lanes in lockstep.
             cardinality = self._cardinalities[lanes.position]
-            if actions.view(np.uint64).max() < cardinality:  # negative ones are huge as unsigned
+            if np.maximum.reduce(actions.view(np.uint64)) < cardinality:  # negative ones are huge as unsigned
                 lanes.decide_all(actions)
-                done = np.full(len(lanes), lanes.position == n)
-                return Transition(None, done if lanes.position == n else None, done.copy())
+                if lanes.position < n:
+                    return Transition(None, None, np.zeros(len(lanes), dtype=bool))
+                return Transition(None, np.ones(len(lanes), dtype=bool), np.ones(len(lanes), dtype=bool))
         valid = self._valid(lanes, actions)
         acting = valid if active is None else valid & active
         rows = np.flatnonzero(acting)
