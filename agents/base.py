@@ -6,12 +6,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from functools import partial
+from heapq import heappop, heappush
+from itertools import count
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import gymnasium
 import numpy as np
 
 from ..envs import BudgetExhausted, SearchBudget, SearchHistory
+
+if TYPE_CHECKING:
+    from .lanes import WholeLanes
 
 AnyEnv = gymnasium.Env | gymnasium.vector.VectorEnv
 OnEvaluation = Callable[[dict[str, Any]], None]
@@ -35,6 +41,7 @@ class Agent(ABC):
         observation: the ``observation=`` that it asks of the environment.
         autoreset_mode: the ``autoreset_mode=`` that it asks of a vector environment.
         multi_fidelity: whether it chooses each evaluation's fidelity (``epochs="choose"``).
+        vector_reward: whether it plays environments whose objective is a vector of rewards.
         Settings: the dataclass of its settings.
 
     Args:
@@ -46,6 +53,7 @@ class Agent(ABC):
     observation: ClassVar[str] = "flat"
     autoreset_mode: ClassVar[str] = "disabled"
     multi_fidelity: ClassVar[bool] = False
+    vector_reward: ClassVar[bool] = False
     Settings: ClassVar[type[Settings]] = Settings
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -111,6 +119,11 @@ class AskTellAgent(Agent):
     architecture per lane and step, or (where the subclass names it) through Build, choice by choice. An
     action is an architecture ``(n,)`` or, where the environment lets the agent choose the fidelity
     (``epochs="choose"``), ``(n + 1,)`` with an index into the fidelities last.
+
+    With one lane and several simulated workers (``SearchBudget(workers=W)``) the play is asynchronous: each
+    worker that becomes free is given one action, and a result is told when the clock has reached its end.
+    Up to W actions are then under way, and they are told one by one in the order of their ends, not of their
+    asking. With more lanes all results of a batch are told together, and the next batch waits for the longest.
     """
 
     formulations = ("propose",)
@@ -132,11 +145,14 @@ class AskTellAgent(Agent):
 
     @abstractmethod
     def tell(self, actions: np.ndarray, rewards: np.ndarray, ok: np.ndarray, infos: dict[str, np.ndarray]) -> None:
-        """Learn how good some of the last batch's actions are.
+        """Learn how good some of the actions under way are.
 
         Args:
-            actions: ``(k, …)`` the paid rows of the last batch, k ≥ 1, in its order.
-            rewards: ``(k,)`` float64; −∞ where the evaluation failed, which is the worst.
+            actions: ``(k, …)``, k ≥ 1 that were asked for and not told yet: the paid rows of the last batch in
+                its order, or (asynchronous play) one that has ended, which others asked for earlier may not have.
+                What the budget does not cover is never told.
+            rewards: ``(k,)`` float64, or ``(k, m)`` of a vector objective (`vector_reward`); −∞ where the
+                evaluation failed, which is the worst.
             ok: ``(k,)`` bool, False where the evaluation failed.
             infos: what the environment's ``info`` says of them, name → ``(k,)``: the metrics (not those of
                 the test split), ``epochs``, ``cost_seconds``, ….
@@ -146,13 +162,35 @@ class AskTellAgent(Agent):
         """Ask, evaluate, tell, without end."""
         from .lanes import WholeLanes
 
-        lanes = WholeLanes(env)
+        lanes = WholeLanes(env, self.vector_reward)
         unwrapped: Any = env.unwrapped
         self.begin(unwrapped.task.space, tuple(unwrapped.formulation.fidelities), np.random.default_rng(seed))
         lanes.reset(seed)
+        budget = unwrapped.task.budget
+        if budget is not None and budget.workers > 1 and lanes.count == 1:
+            self._play_asynchronously(lanes, budget)
         while True:
             actions = self.ask(lanes.count)
             paid, rewards, ok, infos = lanes.evaluate(actions)
             if paid.any():
                 self.tell(actions[paid], rewards, ok, infos)
             lanes.reset()
+
+    def _play_asynchronously(self, lanes: WholeLanes, budget: SearchBudget) -> NoReturn:
+        """Keep W simulated workers busy, and tell each result when the clock has reached its end."""
+        budget.asynchronous = True
+        running: list[tuple[float, int, Callable[[], None]]] = []  # heap of (end, order of asking, telling it)
+        try:
+            for order in count():
+                while running and running[0][0] <= budget.next_free_seconds:
+                    heappop(running)[2]()
+                action = self.ask(1)
+                paid, *result = lanes.evaluate(action)
+                if paid[0]:
+                    heappush(running, (budget.last_end_seconds, order, partial(self.tell, action, *result)))
+                lanes.reset()
+        except BudgetExhausted:
+            while running:  # what is still running comes to its end
+                heappop(running)[2]()
+            raise
+        raise AssertionError("unreachable: the reset of a spent search raises")

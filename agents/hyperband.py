@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from .base import AskTellAgent, Settings
+from .pending import Pending
+from .scalarisation import best_first
 
 
 def rung_fidelities(fidelities: Sequence[int], eta: float = 3.0) -> tuple[int, ...]:
@@ -51,9 +53,13 @@ def bracket_sizes(rungs: int, bracket: int, eta: float = 3.0) -> list[int]:
         s + 1 counts, for the s + 1 highest rungs.
     """
     s = rungs - 1 - bracket % rungs
-    start = ceil(floor(rungs / (s + 1)) * eta**s)
+    return halved(ceil(floor(rungs / (s + 1)) * eta**s), s + 1, eta)
+
+
+def halved(start: int, rungs: int, eta: float) -> list[int]:
+    """Return how many of ``start`` configurations each of so many rungs evaluates: ⌊start · η^−i⌋, at least 1."""
     # The tolerance is for powers that fall short of an integer: 27 · 3^−3 must count as 1.
-    return [max(int(start * eta**-i + 1e-9), 1) for i in range(s + 1)]
+    return [max(int(start * eta**-i + 1e-9), 1) for i in range(rungs)]
 
 
 class Bracket:
@@ -69,7 +75,7 @@ class Bracket:
         self.stage = 0
         self.queue: list[np.ndarray] = []  # promoted configurations waiting for the current rung
         self.issued = 0  # configurations of the current rung that were handed out
-        self.results: list[tuple[np.ndarray, float, bool]] = []  # of the current rung: (n,), reward, ok
+        self.results: list[tuple[np.ndarray, Any, bool]] = []  # of the current rung: (n,), reward, ok
 
     @property
     def finished(self) -> bool:
@@ -92,10 +98,11 @@ class Bracket:
         self.issued += 1
         return (self.queue.pop(0) if self.queue else draw()), self.rungs[self.stage]
 
-    def tell(self, configuration: np.ndarray, reward: float, ok: bool) -> None:
+    def tell(self, configuration: np.ndarray, reward: Any, ok: bool) -> None:
         """Take one result of the current rung; the last one promotes the best to the next rung.
 
-        A failed configuration is never promoted; of equal rewards the earlier is.
+        A failed configuration is never promoted; of equal rewards the one told earlier is. Vectors ``(k,)`` of
+        rewards are promoted front by front (`best_first`).
         """
         self.results.append((configuration, reward, ok))
         if len(self.results) < self.sizes[self.stage]:
@@ -103,8 +110,8 @@ class Bracket:
         self.stage += 1
         if not self.finished:
             alive = [result for result in self.results if result[2]]
-            alive.sort(key=lambda result: -result[1])  # stable
-            self.queue = [configuration for configuration, _, _ in alive[: self.sizes[self.stage]]]
+            order = best_first(np.array([reward for _, reward, _ in alive]))
+            self.queue = [alive[i][0] for i in order[: self.sizes[self.stage]]]
         self.issued, self.results = 0, []
 
 
@@ -141,6 +148,7 @@ class Hyperband(AskTellAgent):
 
     name = "hyperband"
     multi_fidelity = True
+    vector_reward = True
     Settings = HyperbandSettings
 
     def begin(self, space: Any, fidelities: tuple[int, ...], rng: np.random.Generator) -> None:
@@ -150,21 +158,21 @@ class Hyperband(AskTellAgent):
         self._rungs = rung_fidelities(fidelities, self.settings.eta) if fidelities else (0,)
         self._brackets: list[Bracket] = []
         self._opened = 0
-        self._asked: list[Bracket] = []
+        self._pending: Pending[Bracket] = Pending()
 
     def ask(self, count: int) -> np.ndarray:
         """Return the next ``count`` configurations of the open brackets, opening more as needed."""
-        self._asked, actions = [], np.empty((count, self._space.n + self._choose), dtype=np.int64)
+        actions = np.empty((count, self._space.n + self._choose), dtype=np.int64)
         for row in range(count):
             bracket, (configuration, fidelity) = self._next()
-            self._asked.append(bracket)
             actions[row] = [*configuration, fidelity] if self._choose else configuration
+            self._pending.add(actions[row], bracket)
         return actions
 
     def tell(self, actions: np.ndarray, rewards: np.ndarray, ok: np.ndarray, infos: dict[str, np.ndarray]) -> None:
-        """Hand the results to their brackets. Unpaid rows are a batch's last, and end the search."""
-        for bracket, action, reward, good in zip(self._asked, actions, rewards, ok, strict=False):
-            bracket.tell(action[: self._space.n], float(reward), bool(good))
+        """Hand the results to their brackets."""
+        for action, reward, good in zip(actions, rewards, ok, strict=True):
+            self._pending.take(action).tell(action[: self._space.n], reward, bool(good))
         self._brackets = [bracket for bracket in self._brackets if not bracket.finished]
 
     def draw(self) -> np.ndarray:
@@ -186,12 +194,16 @@ class Hyperband(AskTellAgent):
 
     def _next_sizes(self) -> list[int]:
         """Return the sizes of the next bracket: the first in the paper's round that the budget can finish."""
-        left = self.budget.affordable if self.budget is not None and self.settings.fit_budget else None
+        left = self._left()
         if left is not None:
-            left -= sum(bracket.remaining for bracket in self._brackets)
             for ahead in range(len(self._rungs)):
                 sizes = bracket_sizes(len(self._rungs), self._opened + ahead, self.settings.eta)
                 if sum(sizes) <= left:
                     self._opened += ahead
                     return sizes
         return bracket_sizes(len(self._rungs), self._opened, self.settings.eta)
+
+    def _left(self) -> int | None:
+        """Return the evaluations that no open bracket needs, or None where they are not counted."""
+        left = self.budget.affordable if self.budget is not None and self.settings.fit_budget else None
+        return None if left is None else left - sum(bracket.remaining for bracket in self._brackets)

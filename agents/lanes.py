@@ -16,12 +16,13 @@ class WholeLanes:
 
     Args:
         env: a scalar environment (one lane), or a vector environment in any autoreset mode.
+        vector_reward: whether a vector objective is welcome.
 
     Raises:
-        ValueError: the objective is a vector.
+        ValueError: the objective is a vector, and that is not welcome.
     """
 
-    def __init__(self, env: AnyEnv) -> None:
+    def __init__(self, env: AnyEnv, vector_reward: bool = False) -> None:
         self.env: Any = env
         self.vector = isinstance(env, gymnasium.vector.VectorEnv)
         self.count: int = self.env.num_envs if self.vector else 1
@@ -31,7 +32,7 @@ class WholeLanes:
         self._choices = self.env.unwrapped.formulation.name == "build"
         self._done = np.zeros(self.count, dtype=bool)
         self._last: np.ndarray | None = None
-        if self.env.unwrapped.task.objective.objective.vector:
+        if self.env.unwrapped.task.objective.objective.vector and not vector_reward:
             raise ValueError("the objective is a vector of rewards, and this agent needs one reward: weight its terms")
 
     def reset(self, seed: int | None = None) -> None:
@@ -53,8 +54,8 @@ class WholeLanes:
         """Evaluate ``(count, …)`` actions, architectures with their fidelity where that is chosen.
 
         Returns:
-            ``(count,)`` bool, which rows were paid, and of those k rows the rewards (−∞ where failed),
-            whether they succeeded, and the columns of ``info``.
+            ``(count,)`` bool, which rows were paid, and of those k rows the rewards ``(k,)``, or ``(k, m)`` of
+            a vector objective (−∞ where failed), whether they succeeded, and the columns of ``info``.
 
         Raises:
             RuntimeError: an action was masked, so that its lane was not evaluated.
@@ -84,4 +85,6 @@ class WholeLanes:
             if not key.startswith("_") and isinstance(value, np.ndarray) and len(value) == self.count
         }
         ok = columns["status"] == "ok"
-        return paid, np.where(ok, np.asarray(rewards, dtype=np.float64)[paid], -np.inf), ok, columns
+        rewards = np.array(rewards, dtype=np.float64)[paid]
+        rewards[~ok] = -np.inf
+        return paid, rewards, ok, columns

@@ -5,13 +5,47 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
+from .asha import ASHA
 from .base import Agent
+from .bayesian_optimization import BayesianOptimization
 from .bohb import BOHB
+from .dehb import DEHB
+from .dqn import DQN
+from .genetic import Genetic
+from .grid import Grid
 from .hyperband import Hyperband
+from .local_search import LocalSearch
+from .nsga2 import NSGA2
 from .ppo import PPO
+from .predictor import Predictor
 from .random_search import RandomSearch
+from .regularized_evolution import RegularizedEvolution
+from .reinforce import Reinforce
+from .successive_halving import SuccessiveHalving
+from .tpe import TPE
 
-AGENTS: dict[str, type[Agent]] = {agent.name: agent for agent in (RandomSearch, Hyperband, BOHB, PPO)}
+AGENTS: dict[str, type[Agent]] = {
+    agent.name: agent
+    for agent in (
+        RandomSearch,
+        Grid,
+        LocalSearch,
+        RegularizedEvolution,
+        Genetic,
+        NSGA2,
+        SuccessiveHalving,
+        Hyperband,
+        ASHA,
+        BOHB,
+        TPE,
+        DEHB,
+        BayesianOptimization,
+        Predictor,
+        PPO,
+        DQN,
+        Reinforce,
+    )
+}
 
 
 def make_agent(name: str, **settings: Any) -> Agent:

@@ -29,9 +29,14 @@ class SearchBudget:
         evaluations: number of evaluations allowed, or None for no such limit.
         seconds: time allowed on the search's simulated clock, in seconds of ``cost_seconds``, or None.
         workers: simulated workers, 1 to 1,024. The rows of a batch are given to workers as they become
-            free, in index order; the batch ends, and the clock stands, when its last row ends.
+            free, in index order. All workers are free when a batch starts, and the batch ends, and the clock
+            stands, when its last row ends; unless the search is ``asynchronous``.
+        asynchronous: whether a batch starts as soon as a worker is free, and the others go on with what they
+            have: for who evaluates row by row and looks at a result only when the clock has reached its end
+            (see `next_free_seconds`). To be set before the first evaluation.
         spent_evaluations: paid evaluations so far.
-        clock_seconds: simulated time so far.
+        clock_seconds: simulated time so far: the end of the last of all paid evaluations.
+        last_end_seconds: end of the row that was paid last (not always the last to end).
         exhausted: whether the search is over.
     """
 
@@ -41,6 +46,9 @@ class SearchBudget:
     spent_evaluations: int = field(default=0, init=False)
     clock_seconds: float = field(default=0.0, init=False)
     exhausted: bool = field(default=False, init=False)
+    asynchronous: bool = field(default=False, init=False)
+    last_end_seconds: float = field(default=0.0, init=False)
+    _free: list[float] = field(default_factory=list, init=False, repr=False)  # heap: when each worker is free
 
     def __post_init__(self) -> None:
         """Check the limits."""
@@ -52,6 +60,15 @@ class SearchBudget:
             raise ValueError(f"a budget of {self.seconds!r} seconds: give a number above 0")
         if not isinstance(self.workers, int) or not 1 <= self.workers <= 1024:
             raise ValueError(f"{self.workers!r} simulated workers: give 1 to 1024")
+        self._free = [0.0] * self.workers
+
+    @property
+    def next_free_seconds(self) -> float:
+        """When the next evaluation of an asynchronous search can start, on the clock.
+
+        With every worker busy from the start on, it is when the next one finishes: what ends no later is known.
+        """
+        return self._free[0] if self.asynchronous else self.clock_seconds
 
     @property
     def affordable(self) -> int | None:
@@ -62,18 +79,23 @@ class SearchBudget:
         """Return when each row ``(b,)`` of a batch that starts now would end on the clock, in seconds.
 
         Each row goes to the worker that is free first (list scheduling; Graham, 1969, "Bounds on multiprocessing
-        timing anomalies", SIAM J. Appl. Math.). All workers are free when a batch starts.
+        timing anomalies", SIAM J. Appl. Math.).
         """
+        return self._schedule(cost_seconds)[0]
+
+    def _schedule(self, cost_seconds: FloatArray) -> tuple[FloatArray, list[float]]:
+        """Return the rows' ends ``(b,)``, and when each worker is free afterwards (a heap)."""
         if self.workers == 1:
             # The clock is added to, row by row, so that it does not depend on how rows were batched.
-            return np.cumsum(np.concatenate([[self.clock_seconds], cost_seconds]))[1:]
-        if len(cost_seconds) <= self.workers:
-            return self.clock_seconds + cost_seconds
-        free = [self.clock_seconds] * self.workers
+            ends = np.cumsum(np.concatenate([[self.clock_seconds], cost_seconds]))[1:]
+            return ends, [float(ends[-1]) if len(ends) else self.clock_seconds]
+        if not self.asynchronous and len(cost_seconds) <= self.workers:
+            return self.clock_seconds + cost_seconds, self._free
+        free = self._free.copy() if self.asynchronous else [self.clock_seconds] * self.workers
         ends = np.empty(len(cost_seconds))
         for row, cost in enumerate(cost_seconds):
             ends[row] = heapq.heapreplace(free, free[0] + cost) + cost
-        return ends
+        return ends, free
 
     def charge(self, cost_seconds: FloatArray) -> tuple[np.ndarray, FloatArray]:
         """Charge a batch's rows in index order.
@@ -91,7 +113,7 @@ class SearchBudget:
                 f"an evaluation's cost_seconds is {cost_seconds[wrong][0]}: a budget needs finite seconds of at "
                 "least 0 from its evaluator"
             )
-        ends = self.finish_times(cost_seconds)
+        ends, free = self._schedule(cost_seconds)
         paid = np.ones(len(ends), dtype=bool)
         if self.affordable is not None:
             paid[self.affordable :] = False
@@ -100,7 +122,10 @@ class SearchBudget:
         count = int(paid.sum())
         self.spent_evaluations += count
         if count:
-            self.clock_seconds = float(ends[paid].max())
+            self.clock_seconds = max(self.clock_seconds, float(ends[:count].max()))
+            self.last_end_seconds = float(ends[count - 1])
+        if count == len(ends):  # else the search is over
+            self._free = free
         self.exhausted = self.exhausted or count < len(ends) or self.affordable == 0
         return paid, ends
 

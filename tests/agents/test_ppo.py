@@ -41,6 +41,17 @@ def test_a_saved_policy_is_as_good_from_the_start(learned):
     assert again.column("reward").mean() > history.column("reward")[:100].mean() + 0.15
 
 
+def test_training_outside_a_search_counts_its_steps_and_gives_the_policy_to_searches(tmp_path):
+    agent, env = make_agent("ppo", episodes_per_update=8), make_env(PPO, 8)
+    n = env.task.space.n
+    assert agent.train(env, 30 * 8 * n, 2) == 30 * 8 * n  # whole episodes of all lanes; resets are no steps
+    agent.save_policy(tmp_path / "policy.npz")
+    assert env.task.evaluator.calls == 30
+    trained = make_agent("ppo", policy=str(tmp_path / "policy.npz"))
+    scratch = [a.search(make_env(a, 8), SearchBudget(evaluations=24), 1) for a in (trained, make_agent("ppo"))]
+    assert scratch[0].column("reward").mean() > scratch[1].column("reward").mean() + 0.15
+
+
 def test_the_same_seed_gives_the_same_weights_bit_for_bit(tmp_path):
     weights = []
     for run in range(3):

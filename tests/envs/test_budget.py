@@ -88,6 +88,21 @@ def test_more_workers_are_never_slower_than_the_work_divided_nor_faster():
         assert ideal * (1 - 1e-12) <= budget.clock_seconds <= costs.sum() / workers + costs.max()  # Graham's bound
 
 
+def test_an_asynchronous_search_gives_each_row_to_the_worker_that_is_free_first():
+    budget = SearchBudget(seconds=10, workers=2)
+    budget.asynchronous = True
+    seen = []
+    for cost in (3.0, 1.0, 2.5, 4.0, 0.5):
+        start = budget.next_free_seconds
+        paid, ends = budget.charge(np.array([cost]))
+        seen.append((start, ends[0], budget.last_end_seconds, budget.clock_seconds))
+        assert paid.all()
+    # worker 0: 3, then 4 (3-7); worker 1: 1, then 2.5 (1-3.5), then 0.5 (3.5-4)
+    assert seen == [(0, 3, 3, 3), (0, 1, 1, 3), (1, 3.5, 3.5, 3.5), (3, 7, 7, 7), (3.5, 4, 4, 7)]
+    assert budget.charge(np.array([7.0]))[0].tolist() == [False]  # from 4 to 11
+    assert budget.exhausted and budget.clock_seconds == 7 and budget.spent_evaluations == 5
+
+
 # -- what is paid -----------------------------------------------------------------------------------------------
 
 

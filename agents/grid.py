@@ -1,0 +1,106 @@
+"""Grid search: the space's architectures one after the other."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from math import gcd
+
+import numpy as np
+
+from .base import Settings
+from .one_by_one import OneByOneAgent
+
+_BLOCK = 256  # indices looked at together where some of them are not valid
+
+
+@dataclass(frozen=True)
+class GridSettings(Settings):
+    """Settings of grid search.
+
+    Attributes:
+        start: index of the first architecture; None draws it from the seed, so that seeds differ.
+        stride: step from one index to the next, modulo the size of the space; it shares no divisor with the
+            size (the next larger number that does not is taken), so that every architecture comes once. 1 is
+            the plain grid, whose last choices vary fastest. 0 stands for the golden section of the size,
+            which spreads any number of evaluations evenly over the order (Weyl's sequence; Knuth, The Art
+            of Computer Programming 3, section 6.4).
+    """
+
+    start: int | None = None
+    stride: int = 1
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        if self.start is not None and self.start < 0:
+            raise ValueError(f"start={self.start!r}: give an index of at least 0, or None")
+        if self.stride < 0:
+            raise ValueError(f"stride={self.stride!r}: give at least 0")
+
+
+class Grid(OneByOneAgent):
+    """Enumeration in a fixed order, each architecture trained to the largest fidelity.
+
+    The baseline that Bergstra and Bengio (2012, "Random search for hyper-parameter optimization", JMLR 13)
+    measure random search against: a budget far smaller than the space sees only a corner of it. It learns
+    nothing, and the order of a cyclic walk through the indices (`SearchSpace.from_index`) is all there is to
+    choose. Indices of invalid architectures are passed over. When all have been evaluated a warning says so,
+    and the walk goes on from where it began.
+    """
+
+    name = "grid"
+    formulations = ("propose", "build")
+    Settings = GridSettings
+
+    def start(self) -> None:
+        """Choose where the walk begins, and its step."""
+        size = self._space.size
+        s = self.settings
+        if s.start is not None and s.start >= size:
+            raise ValueError(f"start={s.start}: the space {self._space.name!r} has the indices 0..{size - 1}")
+        drawn = sum(int(v) * w for v, w in zip(self.draw(), self._weights(), strict=True))
+        self._index = drawn if s.start is None else s.start
+        # 610 / 987 are Fibonacci numbers: the golden section in integers, whatever the size.
+        stride = max(s.stride or size * 610 // 987, 1)
+        while gcd(stride, size) != 1:
+            stride += 1
+        self._stride, self._seen, self._found = stride, 0, 0
+        self._block: list[np.ndarray] = []
+
+    def propose(self) -> tuple[np.ndarray, None]:
+        """Return the next architecture of the walk."""
+        while not self._block:
+            if self._seen >= self._space.size:
+                warnings.warn(
+                    f"grid search has evaluated all {self._found} architectures of the space {self._space.name!r}: "
+                    "it starts over",
+                    stacklevel=2,
+                )
+                self._seen, self._found = 0, 0
+            count = min(_BLOCK, self._space.size - self._seen)
+            indices = [(self._index + i * self._stride) % self._space.size for i in range(count)]
+            self._index = (self._index + count * self._stride) % self._space.size
+            self._seen += count
+            rows = self._rows(indices)
+            self._block = list(rows[self._space.valid(rows)][::-1])
+            self._found += len(self._block)
+        return self._block.pop(), None
+
+    def learn(self, architecture: np.ndarray, note: None, reward: float, ok: bool) -> None:
+        """Learn nothing."""
+
+    def _rows(self, indices: list[int]) -> np.ndarray:
+        """Return the architectures ``(b, n)`` at these indices; a space may have more than int64 can name."""
+        if self._space.size <= np.iinfo(np.int64).max:
+            return self._space.from_index(np.array(indices, dtype=np.int64))
+        cardinalities = [int(k) for k in self._space.cardinalities]
+        return np.array(
+            [[i // w % k for w, k in zip(self._weights(), cardinalities, strict=True)] for i in indices], dtype=np.int64
+        )
+
+    def _weights(self) -> list[int]:
+        """Return each choice's weight in an index, the last choice's being 1, as Python integers."""
+        weights = [1]
+        for k in self._space.cardinalities[:0:-1]:
+            weights.append(weights[-1] * int(k))
+        return weights[::-1]

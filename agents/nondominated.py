@@ -1,0 +1,52 @@
+"""Pareto order of reward vectors: fronts and crowding (all rewards are to be maximised)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+
+
+def dominates(values: FloatArray) -> NDArray[np.bool_]:
+    """Say for ``(N, k)`` rewards which row dominates which: ``(N, N)`` bool, [i, j] where i dominates j.
+
+    A row dominates another that it is nowhere worse than and somewhere better.
+    """
+    no_worse = (values[:, None] >= values[None]).all(axis=2)
+    return no_worse & ~no_worse.T  # no worse, and the other is not no worse in turn
+
+
+def nondominated_fronts(values: FloatArray) -> list[IntArray]:
+    """Sort ``(N, k)`` rewards into fronts by fast non-dominated sorting (Deb et al., 2002, section III.A).
+
+    Returns:
+        Ascending indices of each front, the best first: what nothing dominates; what only that dominates; ….
+    """
+    over = dominates(np.asarray(values, dtype=np.float64))
+    left = over.sum(axis=0)  # by how many rows that are not in a front yet each is dominated
+    fronts, placed = [], np.zeros(len(left), dtype=bool)
+    while not placed.all():
+        front = np.flatnonzero((left == 0) & ~placed)
+        placed[front] = True
+        left = left - over[front].sum(axis=0)
+        fronts.append(front)
+    return fronts
+
+
+def crowding_distances(values: FloatArray) -> FloatArray:
+    """Return the crowding distance ``(N,)`` of each row of one front ``(N, k)`` (Deb et al., 2002, section III.B).
+
+    The sum over the rewards of the distance between a row's two neighbours in that reward, as a share of the
+    front's range; ∞ for the first and the last. A reward in which all are equal tells nothing and adds none.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    distances = np.zeros(len(values))
+    for column in values.T:
+        order = np.argsort(column, kind="stable")
+        span = column[order[-1]] - column[order[0]]
+        if span > 0:
+            distances[order[1:-1]] += (column[order[2:]] - column[order[:-2]]) / span
+            distances[order[[0, -1]]] = np.inf
+    return distances
