@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ..envs.objective import BoundObjective
+from .base import AnyEnv, Settings
+from .constraints import AnalyticConstraints
 from .hyperband import Hyperband, HyperbandSettings
-from .kde import BANDWIDTHS, GoodBadModel, Observations
+from .kde import BANDWIDTHS, GoodBadModel, IntArray, Observations
+from .scalarisation import parego
+
+TRIES = 100  # draws that may break a known constraint in a row
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,9 @@ class BOHBSettings(HyperbandSettings):
         min_bandwidth: smallest bandwidth of a kernel, in (0, 1); NAS-Bench-201's runs of BOHB use 0.3.
         bandwidth: ``"normal_reference"``, the rule of the paper and of HpBandSter, or ``"categorical"``, the
             repaired rule (`pynascent.agents.kde` says what is wrong with the first on categorical choices).
+        analytic_constraints: train no configuration of which the analytic cost alone says that it breaks a
+            constraint of the objective (``flops<=5e8``); such draws are made again, `TRIES` times at most.
+            False: the model learns feasibility from what it has tried, as HpBandSter's would.
     """
 
     min_points: int | None = None
@@ -36,6 +47,7 @@ class BOHBSettings(HyperbandSettings):
     random_fraction: float = 1 / 3
     min_bandwidth: float = 1e-3
     bandwidth: str = "normal_reference"
+    analytic_constraints: bool = False
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -60,26 +72,55 @@ class BOHB(Hyperband):
     seen at the largest fidelity that has enough of them. Details follow HpBandSter, the authors'
     implementation: see `GoodBadModel` and `CategoricalKDE`, which also say where they differ and why. A
     failed evaluation counts as the worst and is never promoted.
+
+    Under a resource limit (an objective with constraints) a configuration that breaks it counts as worst too,
+    whatever infeasible reward the objective names; ``analytic_constraints`` avoids training what is known to
+    break it. With a vector of rewards each draw models another random scalarisation (`parego`; Knowles, 2006)
+    and proposes nothing that was tried already, and the brackets promote front by front.
     """
 
     name = "bohb"
+    vector_reward = True
     Settings = BOHBSettings
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        super().__init__(settings)
+        self._objective: BoundObjective | None = None  # known in a search, and not where only asked and told
+
+    def play(self, env: AnyEnv, seed: int) -> None:
+        """Play with the objective's constraints in mind."""
+        unwrapped: Any = env.unwrapped
+        self._objective = unwrapped.task.objective
+        super().play(env, seed)
 
     def begin(self, space: Any, fidelities: tuple[int, ...], rng: np.random.Generator) -> None:
         """Start a new search."""
         super().begin(space, fidelities, rng)
+        self._infeasible = np.nan  # the reward of a broken constraint; equal to nothing where there are none
+        self._keeps: AnalyticConstraints | None = None
+        if self._objective is not None and self._objective.objective.constraints:
+            self._infeasible = self._objective.objective.infeasible_reward
+            constraints = AnalyticConstraints(self._objective, space)
+            self._keeps = constraints if self.settings.analytic_constraints and constraints else None
         self._observed: dict[int, Observations] = {}  # by fidelity index
         self._model: GoodBadModel | None = None
         self._model_fidelity = -1
         self._stale = False  # whether there are observations that the model has not seen
+        self._tried: set[bytes] = set()  # configurations that are not proposed again
 
     def tell(self, actions: np.ndarray, rewards: np.ndarray, ok: np.ndarray, infos: dict[str, np.ndarray]) -> None:
         """Keep the observations that can still matter, and hand the results to their brackets."""
         n = self._space.n
+        broken = (rewards == self._infeasible).reshape(len(rewards), -1).all(axis=1)
+        if broken.any():  # the named reward need not be below all others, but what breaks a constraint is
+            rewards, ok = rewards.copy(), ok & ~broken
+            rewards[broken] = -np.inf
+        if rewards.ndim == 2:  # a front needs points, not the same one again
+            self._tried.update(action[:n].tobytes() for action in actions)
         for action, reward in zip(actions, rewards, strict=True):
             fidelity = int(action[n]) if self._choose else 0
             if fidelity >= self._model_fidelity:
-                self._observed.setdefault(fidelity, Observations(n)).add(action[:n], -float(reward))
+                self._observed.setdefault(fidelity, Observations(n)).add(action[:n], -reward)
                 self._stale = True
         super().tell(actions, rewards, ok, infos)
 
@@ -87,22 +128,45 @@ class BOHB(Hyperband):
         """Return a uniform draw, or the model's proposal."""
         self._refit()
         if self._model is None or self._rng.random() < self.settings.random_fraction:
-            return super().draw()
-        valid = self._space.valid if self._space.constrained else None
-        proposed = self._model.propose(self._rng, self.settings.samples, valid)
-        return super().draw() if proposed is None else proposed
+            return self._uniform()
+        proposed = self._model.propose(self._rng, self.settings.samples, self._valid())
+        return self._uniform() if proposed is None else proposed
+
+    def _uniform(self) -> np.ndarray:
+        """Return a uniform draw ``(n,)`` that keeps the analytic constraints, or any after `TRIES`."""
+        for _ in range(0 if self._keeps is None else TRIES):
+            drawn = super().draw()
+            if self._keeps is not None and self._keeps(drawn[None])[0]:
+                return drawn
+        return super().draw()
+
+    def _valid(self) -> Callable[[IntArray], NDArray[np.bool_]] | None:
+        """Return what says which of the model's draws ``(b, n)`` may be proposed; None: all."""
+        space, keeps, tried = self._space, self._keeps, self._tried
+        if keeps is None and not tried:
+            return space.valid if space.constrained else None
+
+        def valid(rows: IntArray) -> NDArray[np.bool_]:
+            allowed = space.valid(rows) & np.array([row.tobytes() not in tried for row in rows], dtype=bool)
+            if keeps is not None and allowed.any():
+                allowed[allowed] = keeps(rows[allowed])
+            return allowed
+
+        return valid
 
     def _refit(self) -> None:
-        """Fit the model of the largest fidelity that has enough observations."""
-        if not self._stale:
+        """Fit the model of the largest fidelity that has enough observations; to vectors of rewards at every draw."""
+        vectors = any(observed.losses.ndim == 2 for observed in self._observed.values())
+        if not self._stale and not vectors:
             return
         self._stale = False
         s = self.settings
         for fidelity in sorted(self._observed, reverse=True):
             observed = self._observed[fidelity]
+            losses = parego(observed.losses, self._rng) if vectors else observed.losses
             model = GoodBadModel.fit(
                 observed.configurations,
-                observed.losses,
+                losses,
                 self._space.cardinalities,
                 s.min_points,
                 s.good_percent,

@@ -118,8 +118,10 @@ class Observations:
         self._configurations = np.empty((16, d), dtype=np.int64)
         self._losses = np.empty(16)
 
-    def add(self, configuration: IntArray, loss: float) -> None:
-        """Append one configuration ``(d,)`` and its loss, +∞ for a failed one."""
+    def add(self, configuration: IntArray, loss: float | FloatArray) -> None:
+        """Append one configuration ``(d,)`` and its loss, or its ``(k,)`` losses; +∞ for a failed one."""
+        if not self._count and np.ndim(loss):
+            self._losses = np.empty((16, len(np.atleast_1d(loss))))
         if self._count == len(self._losses):
             self._configurations = np.concatenate([self._configurations, self._configurations])
             self._losses = np.concatenate([self._losses, self._losses])
@@ -137,7 +139,7 @@ class Observations:
 
     @property
     def losses(self) -> FloatArray:
-        """All losses ``(N,)``."""
+        """All losses, ``(N,)`` or ``(N, k)``."""
         return self._losses[: self._count]
 
 

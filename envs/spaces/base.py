@@ -324,6 +324,37 @@ class SearchSpace(ABC):
         """
         return self.check(architectures)
 
+    # -- what a model sees ----------------------------------------------------------------------------
+
+    def features(self, architectures: ArrayLike) -> dict[str, FloatArray]:
+        """Describe each row in numbers, for the surrogate models of search agents.
+
+        Nothing here comes from training. Isomorphic rows have equal features. The default knows the choices
+        alone: their one-hot code and, where several choices offer the same options, how many of them took
+        each (operation counts). A space that knows what its choices build adds blocks of its own.
+
+        Returns:
+            Named blocks of columns, each ``(b, k)`` float64. Distances are taken within a block, so a block
+            holds columns of one kind.
+        """
+        rows = self.canonical(architectures)
+        blocks = {"choices": self._one_hot(rows)}
+        kinds: dict[tuple[Any, ...], list[int]] = {}
+        for position, choice in enumerate(self.choices):
+            kinds.setdefault(choice.options, []).append(position)
+        shared = [(options, positions) for options, positions in kinds.items() if len(positions) > 1]
+        if shared:
+            blocks["counts"] = np.concatenate(
+                [option_counts(rows[:, positions], len(options)) for options, positions in shared], axis=1
+            )
+        return blocks
+
+    def _one_hot(self, rows: IntArray) -> FloatArray:
+        """Return the one-hot code ``(b, Σ cardinalities)`` of rows ``(b, n)``."""
+        code = np.zeros((len(rows), int(self.offsets[-1])))
+        code[np.arange(len(rows))[:, None], rows + self.offsets[:-1]] = 1.0
+        return code
+
     # -- readable forms -------------------------------------------------------------------------------
 
     def to_string(self, architecture: ArrayLike) -> str:
@@ -457,3 +488,8 @@ class SearchSpace(ABC):
         """Show the class and its arguments."""
         arguments = ", ".join(f"{k}={v!r}" for k, v in self.config().items())
         return f"{type(self).__name__}({arguments})"
+
+
+def option_counts(rows: IntArray, options: int) -> FloatArray:
+    """Count how often each option occurs in each row: ``(b, p)`` option indices → ``(b, options)``."""
+    return (rows[:, :, None] == np.arange(options)).sum(axis=1).astype(np.float64)

@@ -54,6 +54,12 @@ def live_vertices(matrix: IntArray) -> list[int]:
     return np.flatnonzero((_reached(edges, vertices) & _useful(edges, vertices))[0]).tolist()
 
 
+def live_edges(edges: BoolArray, vertices: int) -> BoolArray:
+    """Say which edges ``(b, e)`` lie on a path from input to output."""
+    sources, targets = np.array(edge_list(vertices)).T
+    return edges & _reached(edges, vertices)[:, sources] & _useful(edges, vertices)[:, targets]
+
+
 def missing_edges(state: NDArray[np.signedinteger], vertices: int) -> IntArray:
     """Return how many undecided edges the shortest completion to a path needs, ``(b,)``.
 

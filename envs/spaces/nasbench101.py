@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from .additive import count_parts, named_columns
 from .base import BoolArray, Choice, FloatArray, IntArray, SearchSpace
+from .cell_features import path_counts
 from .cell_graphs import canonical_graphs, connected, edge_list, live_vertices, missing_edges
 from .nasbench101_cost import CellParts, vertex_widths
 from .network import Network, NetworkBuilder, Shape
@@ -129,6 +130,30 @@ class NASBench101Space(SearchSpace):
             rows[:, : len(self._edges)] == 1, rows[:, len(self._edges) :], self.vertices, len(OPERATIONS)
         )
         return np.concatenate([edges.astype(np.int64), operations], axis=1)
+
+    def features(self, architectures: ArrayLike) -> dict[str, FloatArray]:
+        """Describe each row by its canonical graph.
+
+        ``"choices"``: its one-hot code; ``"counts"``: live vertices of each operation, and edges; ``"paths"``:
+        paths by the operations of the vertices on them (`path_counts`).
+        """
+        rows = self.canonical(architectures)
+        edges, labels = rows[:, : len(self._edges)] == 1, rows[:, len(self._edges) :]
+        used = np.stack(
+            [
+                edges[:, [c for c, (_, j) in enumerate(self._edges) if j == v]].any(axis=1)
+                for v in range(1, self.vertices - 1)
+            ],
+            axis=1,
+        )  # (b, v − 2): a canonical graph has edges into live vertices alone
+        counts = ((labels[:, :, None] == np.arange(len(OPERATIONS))) & used[:, :, None]).sum(axis=1)
+        targets = [j for _, j in self._edges]
+        into = np.concatenate([labels, np.full((len(rows), 1), -1)], axis=1)[:, np.array(targets) - 1]  # output: −1
+        return {
+            "choices": self._one_hot(rows),
+            "counts": np.concatenate([counts, edges.sum(axis=1, keepdims=True)], axis=1).astype(np.float64),
+            "paths": path_counts(np.where(edges, into, -2), self.vertices, len(OPERATIONS), self.vertices - 2),
+        }
 
     # -- other forms ----------------------------------------------------------------------------------
 

@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike
 
 from .additive import AdditiveCost
 from .base import Choice, FloatArray, IntArray, SearchSpace
+from .cell_features import path_counts
+from .cell_graphs import live_edges
 from .network import Network, NetworkBuilder
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
@@ -92,6 +94,23 @@ class NASBench201Space(SearchSpace):
         """
         codes = super().index(self.check(architectures))
         return super().from_index(_representatives()[codes])
+
+    # -- what a model sees ----------------------------------------------------------------------------
+
+    def features(self, architectures: ArrayLike) -> dict[str, FloatArray]:
+        """Describe each row by its live edges, their operations and its paths.
+
+        An edge is live when it lies on a path from input to output. ``"choices"``: one-hot code of the
+        canonical form, dead edges ``none``; ``"counts"``: live edges of each operation; ``"paths"``: paths by
+        their sequence of operations (`path_counts`), 40 columns.
+        """
+        rows = self.canonical(architectures)
+        on = rows != OPERATIONS.index("none")
+        live = live_edges(on, 4)
+        rows = np.where(live, rows, OPERATIONS.index("none"))
+        counts = (rows[:, :, None] == np.arange(1, len(OPERATIONS))).sum(axis=1).astype(np.float64)
+        terms = np.array([-2, -1, 0, 1, 2])[rows]  # none, skip, and what is an operation
+        return {"choices": self._one_hot(rows), "counts": counts, "paths": path_counts(terms, 4, 3)}
 
     # -- readable form --------------------------------------------------------------------------------
 

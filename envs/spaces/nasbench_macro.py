@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .additive import AdditiveCost
-from .base import Choice, FloatArray, IntArray, SearchSpace
+from .base import Choice, FloatArray, IntArray, SearchSpace, option_counts
 from .network import Network, NetworkBuilder
 
 BLOCKS = ("identity", "MB3_K3", "MB6_K5")
@@ -75,6 +75,13 @@ class NASBenchMacroSpace(SearchSpace):
             rows[:, start + 1 : start + layers] = np.take_along_axis(part, order, axis=1)
             start += layers
         return rows
+
+    def features(self, architectures: ArrayLike) -> dict[str, FloatArray]:
+        """Describe each row by its choices, and its blocks of each kind in all and (``"stages"``) in each stage."""
+        blocks = super().features(architectures)
+        rows, ends = self.canonical(architectures), np.cumsum(STAGES)
+        parts = [rows[:, end - layers : end] for layers, end in zip(STAGES, ends, strict=True)]
+        return blocks | {"stages": np.concatenate([option_counts(part, len(BLOCKS)) for part in parts], axis=1)}
 
     def network(self, architecture: ArrayLike) -> Network:
         """Return the layer graph of one architecture ``(8,)``."""

@@ -131,7 +131,7 @@ def test_dehb_uses_the_fidelities():
     history = agent.search(make_env(agent, 1, epochs="choose"), SearchBudget(evaluations=60), 0)
     epochs = history.column("epochs").tolist()
     assert epochs[:40] == [1] * 27 + [3] * 9 + [9] * 3 + [27]  # the first bracket is Hyperband's
-    assert epochs[40:60] == [3] * 12 + [9] * 4 + [27] + [9] * 3  # and so are the sizes of the next ones
+    assert epochs[40:60] == [3] * 9 + [9] * 3 + [27] + [9] * 6 + [27]  # and so are the next two
     first = {tuple(row["architecture"]): row["reward"] for row in history.rows[:27]}
     threes = [tuple(row["architecture"]) for row in history.rows[27:36]]
     assert all(row in first for row in threes)  # promoted, not drawn
