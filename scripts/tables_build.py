@@ -3,25 +3,42 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 from rich.markup import escape
 
-from ..envs.tables import Table, data_folder
+from ..envs.tables import Table, data_folder, open_table
 from .progress import rows_progress
 
 
-def build_digits(
-    console: Console,
-    out: Path | None,
-    work: Path | None,
-    processes: int | None,
-    widths: tuple[int, ...],
-    rows: int | None,
-) -> None:
+@dataclass(frozen=True)
+class DigitsBuild:
+    """What was asked of ``tables build digits``.
+
+    Attributes:
+        out: the table's file; None for a table of the user's own.
+        work: where finished trainings are kept; None for the data folder.
+        base: earlier tables, whole or partial, whose rows are taken over.
+        processes: trainings at once; None for as many as cores.
+        widths: widths to train.
+        rows: trainings at most; None for all.
+        partial: write a table of whatever is complete.
+    """
+
+    out: Path | None = None
+    work: Path | None = None
+    base: Sequence[Path] = ()
+    processes: int | None = None
+    widths: tuple[int, ...] = (8, 16)
+    rows: int | None = None
+    partial: bool = False
+
+
+def build_digits(console: Console, asked: DigitsBuild) -> None:
     """Train what is missing, then write the table of the largest space that is complete.
 
     Raises:
@@ -30,20 +47,24 @@ def build_digits(
     from ..trainers.digits_build import measure_latencies, train_rows
     from ..trainers.digits_settings import NAME, SEEDS, digits_space, settings_key, work_order
     from ..trainers.digits_store import RowStore
-    from ..trainers.digits_table import complete_rows, covered_space, write_table
+    from ..trainers.digits_table import covered_space, finished_in_store, finished_in_table, table_data
 
     known = digits_space().widths
-    for value in widths:
+    for value in asked.widths:
         if value not in known:
             raise ValueError(f"widths={value}: allowed are {', '.join(map(str, known))}")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    processes = cores if processes is None else processes
+    processes = cores if asked.processes is None else asked.processes
     if processes < 1:
         raise ValueError(f"processes={processes}: give at least 1")
-    path = out or data_folder() / f"{NAME}.nastable"
-    store = RowStore(work or data_folder().parent / "nas-digits-rows.sqlite", settings_key())
+    path = asked.out or data_folder() / f"{NAME}.nastable"
+    earlier = {}
+    for file in asked.base:
+        earlier |= finished_in_table(open_table(file))
     order = work_order(digits_space())
-    order = order[np.isin(np.array(known)[order[:, -1]], widths)]
+    order = order[np.isin(np.array(known)[order[:, -1]], asked.widths)]
+    order = order[[tuple(row) not in earlier for row in order.tolist()]]
+    store = RowStore(asked.work or data_folder().parent / "nas-digits-rows.sqlite", settings_key())
     console.print(
         f"{len(order):,} architectures × {len(SEEDS)} seeds, {processes} at once; finished ones are kept in "
         f"{escape(str(store.path))}, so this can be stopped and started again.",
@@ -52,17 +73,20 @@ def build_digits(
     )
     try:
         with rows_progress("trainings") as on_row:
-            trained = train_rows(store, order, processes, on_row, rows)
+            trained = train_rows(store, order, processes, on_row, asked.rows)
         console.print(f"{trained:,} trainings done, {len(store.done()):,} in all.", highlight=False)
-        complete = complete_rows(store)
-        if covered_space(complete) is not None:
-            with rows_progress("latencies") as on_row:
-                latencies = measure_latencies(list(complete), on_row)
-        else:
-            latencies = {}
-        table = write_table(store, latencies, path, "pynascent tables build digits")
+        finished = {**earlier, **finished_in_store(store)}
     finally:
         store.close()
+    space = digits_space() if asked.partial and finished else covered_space(finished)
+    if space is None:
+        raise ValueError(
+            f"{len(finished)} architectures have all seeds, which is no whole space yet: go on with the same command, "
+            "or take what there is with --partial"
+        )
+    with rows_progress("latencies") as on_row:
+        latencies = measure_latencies(list(finished), on_row)
+    table = table_data(space, finished, latencies, "pynascent tables build digits", asked.partial).write(path)
     console.print(
         f"{table.header.rows:,} architectures, {path.stat().st_size / 1e6:.2f} MB: {escape(str(path))}",
         soft_wrap=True,

@@ -160,17 +160,22 @@ def build(
     work: Annotated[
         Path | None, typer.Option(help="Where finished trainings are kept; by default in your data folder.")
     ] = None,
+    base: Annotated[
+        list[Path] | None, typer.Option(help="An earlier table, whole or partial, whose rows are taken over.")
+    ] = None,
     processes: Annotated[int | None, typer.Option(help="Trainings at once; by default as many as cores.")] = None,
     widths: Annotated[list[int] | None, typer.Option(help="Train these widths only: 8, 16.")] = None,
-    rows: Annotated[int | None, typer.Option(help="Stop after so many trainings.")] = None,
+    rows: Annotated[int | None, typer.Option(help="Stop after so many trainings.", min=0)] = None,
+    partial: Annotated[bool, typer.Option("--partial", help="Write a table of whatever is complete.")] = False,
 ) -> None:
     """Train every architecture of NAS-Digits with three seeds and write its table; goes on where it was stopped."""
-    from .tables_build import build_digits
+    from .tables_build import DigitsBuild, build_digits
 
     with one_line_errors():
         if name != "digits":
             raise ValueError(f"table {name!r} is unknown: digits is the one that can be built")
-        build_digits(Console(), out, work, processes, tuple(widths or (8, 16)), rows)
+        asked = DigitsBuild(out, work, base or (), processes, tuple(widths or (8, 16)), rows, partial)
+        build_digits(Console(), asked)
 
 
 @app.command()

@@ -99,6 +99,7 @@ class ChainProgram:
             lambda images: self._forward(images, training=False)[0], autograph=False, input_signature=[image]
         )
         """Images ``(b, h, w, c)`` → logits ``(b, classes)`` of the network that was last loaded or trained."""
+        self._run(tf.constant(0), tf.constant(0))  # no step; traces, which is no candidate's time
 
     # -- training ---------------------------------------------------------------------------------------
 

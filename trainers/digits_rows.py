@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
@@ -43,14 +43,14 @@ class Row:
     def pack(self) -> bytes:
         """Return the row as the bytes of an ``.npz`` file."""
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, allow_pickle=False, **self.__dict__)
+        np.savez_compressed(buffer, **self.__dict__)
         return buffer.getvalue()
 
     @classmethod
     def unpack(cls, content: bytes) -> Row:
         """Read `pack`'s bytes."""
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            return cls(**{name: arrays[name] for name in arrays.files})
+            return cls(**{field.name: arrays[field.name] for field in fields(cls)})
 
 
 @cache

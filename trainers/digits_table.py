@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..envs.evaluation import METRICS, Metric
 from ..envs.spaces import ChainSpace
-from ..envs.tables import MetricData, Table, TableData
+from ..envs.tables import MetricData, Table, TableData, TableEvaluator
 from ..evaluation.similarity import ssim
 from .digits_rows import Row
 from .digits_settings import NAME, RECIPE, SEEDS, canonical_architectures, digits_space, settings, settings_key
@@ -20,7 +20,21 @@ from .digits_store import Architecture, RowStore
 
 EPOCHS = tuple(range(1, RECIPE.fidelities[-1] + 1))
 
-Rows = Mapping[Architecture, list[Row]]
+
+@dataclass(frozen=True)
+class Finished:
+    """All trainings of one architecture.
+
+    Attributes:
+        rows: one for each of `SEEDS`.
+        across_seeds: how alike the final maps of two seeds are, 0..1, mean over images and pairs of seeds.
+    """
+
+    rows: Sequence[Row]
+    across_seeds: float
+
+
+Rows = Mapping[Architecture, Finished]
 
 
 def covered_space(rows: Rows) -> ChainSpace | None:
@@ -32,15 +46,54 @@ def covered_space(rows: Rows) -> ChainSpace | None:
     return None
 
 
-def complete_rows(store: RowStore) -> Rows:
-    """Return the rows of every architecture that was trained with all seeds, in the seeds' order."""
+def finished_in_store(store: RowStore) -> dict[Architecture, Finished]:
+    """Return the architectures of which a store has the rows of all seeds.
+
+    Raises:
+        ValueError: a training diverged; there is no table with it.
+    """
     found: dict[Architecture, dict[int, Row]] = {}
     for architecture, seed, row in store.rows():
         if not row.finite:
             text = digits_space().to_string(np.array(architecture))
             raise ValueError(f"the training of {text} with seed {seed} diverged: there is no table with it")
         found.setdefault(architecture, {})[seed] = row
-    return {key: [by_seed[s] for s in SEEDS] for key, by_seed in found.items() if all(s in by_seed for s in SEEDS)}
+    complete = {key: [by_seed[s] for s in SEEDS] for key, by_seed in found.items() if all(s in by_seed for s in SEEDS)}
+    return {key: Finished(rows, _across_seeds(rows)) for key, rows in complete.items()}
+
+
+def finished_in_table(table: Table) -> dict[Architecture, Finished]:
+    """Return the architectures of an earlier table, whole or partial, by architecture of the whole space.
+
+    Raises:
+        ValueError: it was made with other settings, so that its rows do not belong beside new ones.
+    """
+    if table.header.provenance.get("settings") != settings_key():
+        raise ValueError(
+            f"{table.path} was made with other settings (data, recipe or versions): leave it out, or use those"
+        )
+    evaluator = TableEvaluator(table)
+    values = {name: table.values(name) for name in table.header.columns}
+    nothing = np.zeros((0, 0, 0), dtype=np.float16)
+    finished = {}
+    for place, architecture in enumerate(evaluator.architectures()):
+        rows = [
+            Row(
+                values["training_loss"][place, :, seed],
+                values["validation_accuracy"][place, :, seed],
+                values["test_accuracy"][place, :, seed],
+                values["training_seconds"][place, :, seed],
+                values["isi"][place, :, seed],
+                values["isi_spearman"][place, :, seed],
+                values["isi_probe_error"][place, :, seed],
+                nothing,
+                np.array(True),
+            )
+            for seed in SEEDS
+        ]
+        key = _key(evaluator.space, architecture)
+        finished[key] = Finished(rows, float(values["isi_across_seeds"][place]))
+    return finished
 
 
 def _key(space: ChainSpace, row: Any) -> Architecture:
@@ -49,22 +102,27 @@ def _key(space: ChainSpace, row: Any) -> Architecture:
     return (*(int(i) for i in row[:-1]), width)
 
 
-def table_data(space: ChainSpace, rows: Rows, latencies: Mapping[Architecture, list[float]], command: str) -> TableData:
+def table_data(
+    space: ChainSpace, rows: Rows, latencies: Mapping[Architecture, list[float]], command: str, partial: bool = False
+) -> TableData:
     """Return the table of a space.
 
     Args:
         space: NAS-Digits' space or a part of it.
-        rows: of all its canonical forms, by architecture of the whole space.
+        rows: of its canonical forms, by architecture of the whole space.
         latencies: milliseconds at batch 1 and 64, by architecture of the whole space.
         command: what the user called, for the provenance.
+        partial: whether canonical forms may be missing.
     """
     architectures = canonical_architectures(space)
+    if partial:
+        architectures = architectures[[_key(space, row) in rows for row in architectures]]
     keys = [_key(space, row) for row in architectures]
     cost = space.cost(architectures)
 
     def of_rows(name: str, digits: int | None = None) -> np.ndarray:
         """Return (rows, epochs or fidelities, seeds)."""
-        values = np.array([[getattr(row, name) for row in rows[key]] for key in keys]).transpose(0, 2, 1)
+        values = np.array([[getattr(row, name) for row in rows[key].rows] for key in keys]).transpose(0, 2, 1)
         return values if digits is None else np.round(values.astype(np.float64), digits)
 
     def trained(metric: Metric, name: str, digits: int, epochs: tuple[int, ...], description: str) -> MetricData:
@@ -98,7 +156,7 @@ def table_data(space: ChainSpace, rows: Rows, latencies: Mapping[Architecture, l
         ),
         MetricData(
             fraction("isi_across_seeds"),
-            np.array([_across_seeds(rows[key]) for key in keys]),
+            np.array([rows[key].across_seeds for key in keys]),
             description="SSIM of the final maps of two seeds, mean over images and pairs of seeds",
         ),
         *(MetricData(METRICS[name], cost[name]) for name in ("flops", "elementwise_flops", "parameters")),
@@ -122,6 +180,7 @@ def table_data(space: ChainSpace, rows: Rows, latencies: Mapping[Architecture, l
         fidelities=RECIPE.fidelities,
         cost_metric="training_seconds",
         canonical=True,
+        partial=partial,
         source="trained by PyNASCENT on scikit-learn's digits (E. Alpaydin and C. Kaynak, UCI, 1998)",
         licence="table: Apache-2.0; images: CC BY 4.0",
         citation="PyNASCENT, NAS-Digits",
@@ -136,24 +195,9 @@ def table_data(space: ChainSpace, rows: Rows, latencies: Mapping[Architecture, l
     )
 
 
-def _across_seeds(rows: list[Row]) -> float:
+def _across_seeds(rows: Sequence[Row]) -> float:
     """Return how alike the final maps of independent trainings are, 0..1; a dead map agrees with nothing."""
     maps = np.array([row.maps for row in rows], dtype=np.float64)  # (seeds, probes, height, width)
     alive = maps.any(axis=(2, 3))
     pairs = [np.where(alive[a] & alive[b], ssim(maps[a], maps[b]), 0.0) for a, b in combinations(range(len(maps)), 2)]
     return float(np.round(np.clip(np.mean(pairs), 0.0, 1.0), 4))
-
-
-def write_table(store: RowStore, latencies: Mapping[Architecture, list[float]], path: Path, command: str) -> Table:
-    """Write the table of the largest space that the store covers.
-
-    Raises:
-        ValueError: it covers none yet, or a training diverged.
-    """
-    rows = complete_rows(store)
-    space = covered_space(rows)
-    if space is None:
-        raise ValueError(
-            f"{len(rows)} architectures have all seeds, which is no whole space yet: go on with the same command"
-        )
-    return table_data(space, rows, latencies, command).write(path)

@@ -1,0 +1,1 @@
+"""The data sheet of NAS-Digits: its figures and numbers, from the table alone."""
