@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from . import tables_cli
-from .errors import UsageError, one_line_errors
+from . import benchmark_cli, tables_cli
+from .errors import UsageError, end_on_termination, one_line_errors
 
 app = typer.Typer(
     name="pynascent",
@@ -21,6 +21,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(tables_cli.app, name="tables")
+app.add_typer(benchmark_cli.app, name="benchmark")
+app.add_typer(benchmark_cli.leaderboard_app, name="leaderboard")
 
 
 @app.command()
@@ -43,12 +45,14 @@ def search(
     mu: Annotated[float | None, typer.Option(help="Weight of 1 - ISI in the reward.")] = None,
     lanes: Annotated[int | None, typer.Option(help="Candidates evaluated side by side (default: workers).")] = None,
     setting: Annotated[list[str] | None, typer.Option(help="Agent's setting, name=value; may be repeated.")] = None,
+    policy: Annotated[Path | None, typer.Option(help="PPO: policy.npz of another search to start from.")] = None,
     workers: Annotated[int | None, typer.Option(help="Live training: worker groups (default: as fit).")] = None,
     ranks_per_candidate: Annotated[int | None, typer.Option(help="Live training: Horovod ranks of a group.")] = None,
     gpus_per_rank: Annotated[float | None, typer.Option(help="Live training: GPUs of a rank.")] = None,
     ray_address: Annotated[str | None, typer.Option(help="Live training: a Ray cluster (default: local).")] = None,
     store: Annotated[Path | None, typer.Option(help="Live training: the evaluation store.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the search in --out.")] = False,
+    record_actions: Annotated[bool, typer.Option("--record-actions", help="Write actions.jsonl, too.")] = False,
 ) -> None:
     """Search for an architecture; writes history.jsonl, summary.json, search.png and best.keras."""
     from ..envs import TASKS
@@ -82,10 +86,10 @@ def search(
         lam=lam,
         mu=mu,
         lanes=lanes,
-        settings=_settings(setting or []),
+        settings=_settings(setting or []) | ({} if policy is None else {"policy": str(policy)}),
         evaluator=evaluator,
     )
-    summary = run_search(configuration, out, resume)
+    summary = run_search(configuration, out, resume, record_actions)
     Console().print(_closing_lines(summary, out), highlight=False)
 
 
@@ -159,6 +163,7 @@ def replay(
         raise typer.Exit(1)
     typer.echo(
         f"all {result.rows} evaluations reproduce"
+        + (f", all {result.calls} calls of reset and step" if result.calls else "")
         + (", and so does the summary" if result.finished else "; the search was not finished")
     )
 
@@ -166,7 +171,7 @@ def replay(
 def main() -> None:
     """Run the command line; errors of use are one line and exit status 2."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with one_line_errors():
+    with end_on_termination(), one_line_errors():
         app(standalone_mode=True)
     sys.exit(0)
 

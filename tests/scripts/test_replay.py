@@ -61,6 +61,36 @@ def test_an_untouched_search_reproduces_from_its_folder_or_its_file(searched, mo
 
 
 @pytest.mark.parametrize(
+    ("agent", "formulation", "settings"),
+    [
+        ("random", "Propose", ()),
+        ("regularized_evolution", "Propose", ("--setting", "population_size=4")),
+        ("bohb", "Propose", ()),
+    ],
+)
+def test_recorded_actions_are_made_again(agent, formulation, settings, tmp_path, monkeypatch, capfd):
+    folder = tmp_path / "run"
+    arguments = ("--env", f"PyNASCENT/Cost-{formulation}-v0", "--agent", agent, "--evaluations", 14, "--lanes", 2)
+    assert command(monkeypatch, "search", *arguments, *settings, "--out", folder, "--record-actions") == 0
+    lines = (folder / "actions.jsonl").read_text().splitlines()
+    assert command(monkeypatch, "replay", folder) == 0
+    assert f"all {len(lines)} calls of reset and step" in capfd.readouterr().out
+    # An action that was touched, a call too few, and a history of other evaluations.
+    calls = [json.loads(line) for line in lines]
+    steps = [i for i, call in enumerate(calls) if call["call"] == "step"]
+    calls[steps[1]]["action"][0][0] = (calls[steps[1]]["action"][0][0] + 1) % 2
+    (folder / "actions.jsonl").write_text("".join(json.dumps(call) + "\n" for call in calls))
+    assert command(monkeypatch, "replay", folder) == 1
+    assert f"call {steps[1]} (line {steps[1] + 1}) does not reproduce" in capfd.readouterr().err
+    (folder / "actions.jsonl").write_text("".join(line + "\n" for line in lines[: steps[-1]]))
+    assert command(monkeypatch, "replay", folder) == 1
+    assert "evaluations is recorded as 14" in capfd.readouterr().err
+    (folder / "actions.jsonl").write_text('{"call": "step"}\n')
+    assert command(monkeypatch, "replay", folder) == 2
+    assert "call 0 of the record" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("field", "value"),
     [
         ("validation_accuracy", lambda v: math.nextafter(v, 2)),
