@@ -5,6 +5,7 @@ from .base import Agent, AskTellAgent, Settings
 from .bayesian_optimization import BayesianOptimization, BayesianOptimizationSettings
 from .bohb import BOHB, BOHBSettings
 from .dehb import DEHB, DEHBSettings
+from .dqn import DQN, DQNSettings
 from .genetic import Genetic, GeneticSettings
 from .grid import Grid, GridSettings
 from .hyperband import Hyperband, HyperbandSettings
@@ -15,6 +16,7 @@ from .predictor import Predictor, PredictorSettings
 from .random_search import RandomSearch, RandomSearchSettings
 from .registry import AGENTS, make_agent
 from .regularized_evolution import RegularizedEvolution, RegularizedEvolutionSettings
+from .reinforce import Reinforce, ReinforceSettings
 from .successive_halving import SuccessiveHalving, SuccessiveHalvingSettings
 from .tpe import TPE, TPESettings
 
@@ -23,6 +25,7 @@ __all__ = [
     "ASHA",
     "BOHB",
     "DEHB",
+    "DQN",
     "NSGA2",
     "PPO",
     "TPE",
@@ -33,6 +36,7 @@ __all__ = [
     "BayesianOptimization",
     "BayesianOptimizationSettings",
     "DEHBSettings",
+    "DQNSettings",
     "Genetic",
     "GeneticSettings",
     "Grid",
@@ -49,6 +53,8 @@ __all__ = [
     "RandomSearchSettings",
     "RegularizedEvolution",
     "RegularizedEvolutionSettings",
+    "Reinforce",
+    "ReinforceSettings",
     "Settings",
     "SuccessiveHalving",
     "SuccessiveHalvingSettings",

@@ -23,7 +23,7 @@ class AnalyticConstraints:
         self._space = space
         self._bounds = [
             (*objective.columns[term], compare, bound)
-            for term, compare, bound in objective.objective._parsed
+            for term, compare, bound in objective.objective.parsed_constraints
             if objective.columns[term][0] in Cost.COLUMNS
         ]
 

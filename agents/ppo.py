@@ -102,17 +102,37 @@ class PPO(Agent):
 
     def play(self, env: AnyEnv, seed: int) -> None:
         """Play and learn, without end."""
+        self._play(*self._begin(env, seed))
+
+    def train(self, env: AnyEnv, steps: int, seed: int) -> int:
+        """Learn from an environment outside a search: nothing is charged and nothing recorded.
+
+        Args:
+            env: as for `search`.
+            steps: environment steps to take, over all lanes; the update that reaches them is the last.
+            seed: determines everything random.
+
+        Returns:
+            The steps taken. A lane's reset is none.
+        """
+        self._check(env)
+        return self._play(*self._begin(env, seed), steps)
+
+    def _begin(self, env: AnyEnv, seed: int) -> tuple[GymnasiumEnvironment, PPOLearner]:
+        """Return the environment as TF-Agents has it, and a learner with new weights."""
         from .ppo_learner import PPOLearner
         from .tf_env import GymnasiumEnvironment
 
-        if not isinstance(env, gymnasium.vector.VectorEnv):
-            env = _one_lane(env)
         rng = np.random.default_rng(seed)
-        lanes = GymnasiumEnvironment(env, seed=seed)
-        self._learner = PPOLearner(lanes.observation_spec(), lanes.action_spec(), self.settings, rng)
+        lanes = GymnasiumEnvironment(env if isinstance(env, gymnasium.vector.VectorEnv) else one_lane(env), seed=seed)
+        specs = (lanes.observation_spec(), lanes.action_spec())
+        if self._learner is not None and self._learner.specs == specs:
+            self._learner.restart(rng)
+        else:
+            self._learner = PPOLearner(*specs, self.settings, rng)
         if self.settings.policy is not None:
             self._learner.load(Path(self.settings.policy))
-        self._play(lanes, self._learner)
+        return lanes, self._learner
 
     def save_policy(self, path: str | Path) -> None:
         """Write the networks of the last search into an ``.npz`` file, for ``policy=``.
@@ -124,8 +144,8 @@ class PPO(Agent):
             raise RuntimeError("this agent has no policy yet: search first")
         self._learner.save(Path(path))
 
-    def _play(self, lanes: GymnasiumEnvironment, learner: PPOLearner) -> None:
-        scale, rollout = RewardScale(), Rollout()
+    def _play(self, lanes: GymnasiumEnvironment, learner: PPOLearner, steps: int | None = None) -> int:
+        scale, rollout, taken = RewardScale(), Rollout(), 0
         time_step: Any = lanes.reset()
         returns = np.zeros(lanes.batch_size or 1)
         while True:
@@ -133,6 +153,8 @@ class PPO(Agent):
             if rollout.finished >= self.settings.episodes_per_update:
                 learner.update(rollout.rows(values, scale, self.settings.discount, self.settings.gae_lambda))
                 rollout = Rollout()
+                if steps is not None and taken >= steps:
+                    return taken
             following: Any = lanes.step(actions)
             last = following.is_last()
             rollout.step_types.append(time_step.step_type)
@@ -144,12 +166,13 @@ class PPO(Agent):
             rollout.discounts.append(following.discount)
             rollout.last.append(last)
             rollout.finished += int(last.sum())
+            taken += int((time_step.step_type != 2).sum())
             returns += following.reward
             scale.add(returns[last])
             returns[last] = 0.0
             time_step = following
 
 
-def _one_lane(env: Any) -> gymnasium.vector.VectorEnv:
+def one_lane(env: Any) -> gymnasium.vector.VectorEnv:
     """Return a vector of one lane over a scalar environment, which keeps its budget and record."""
     return gymnasium.vector.SyncVectorEnv([lambda: env], autoreset_mode=gymnasium.vector.AutoresetMode.NEXT_STEP)

@@ -54,7 +54,7 @@ class Objective:
     infeasible_reward: float = -1.0
     vector: bool = False
     allow_test: bool = False
-    _parsed: tuple[tuple[str, Callable[[FloatArray, float], Any], float], ...] = field(
+    parsed_constraints: tuple[tuple[str, Callable[[FloatArray, float], Any], float], ...] = field(
         default=(), init=False, repr=False, compare=False
     )
 
@@ -74,7 +74,7 @@ class Objective:
                 raise ValueError(
                     f"constraint {constraint!r} is not of the form 'term<=number' (<=, >=, <, >), as in 'flops<=5e8'"
                 ) from None
-        object.__setattr__(self, "_parsed", tuple(parsed))
+        object.__setattr__(self, "parsed_constraints", tuple(parsed))
 
     @property
     def size(self) -> int:
@@ -92,7 +92,7 @@ class Objective:
             ValueError: a term's metric is unknown to the evaluator, or is of the test split.
         """
         columns = {}
-        for term in [*self.terms, *(name for name, _, _ in self._parsed)]:
+        for term in [*self.terms, *(name for name, _, _ in self.parsed_constraints)]:
             columns[term] = self._resolve(term, metrics, accuracy)
         return BoundObjective(self, columns)
 
@@ -153,7 +153,7 @@ class BoundObjective:
         rewards = np.stack(weighted, axis=1) if self.objective.vector else np.add.reduce(weighted)
         finite = np.isfinite(rewards)
         feasible = finite.all(axis=1) if self.objective.vector else finite
-        for term, compare, bound in self.objective._parsed:
+        for term, compare, bound in self.objective.parsed_constraints:
             feasible = feasible & compare(values[term], bound)
         if not feasible.all():
             rewards[~feasible] = self.objective.infeasible_reward

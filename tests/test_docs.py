@@ -38,3 +38,48 @@ def test_an_own_agent_as_the_docs_write_it():
     history = scope["OneStep"]().search(env, SearchBudget(evaluations=60), seed=0)
     rewards = history.column("reward")
     assert len(history) == 60 and rewards.max() > rewards[:2].max()
+
+
+def test_several_rewards_and_simulated_workers_as_the_docs_write_them(real_tables, capsys):
+    nsga2, workers = (
+        next(code for code in examples(DOCS / "agents.md") if word in code) for word in ('"nsga2"', "workers=workers")
+    )
+    scope: dict = {}
+    exec(compile(nsga2, "docs/agents.md", "exec"), scope)
+    assert scope["rewards"].shape == (200, 2) and 3 < len(scope["front"]) < 100
+    capsys.readouterr()
+    exec(compile(workers, "docs/agents.md", "exec"), {})
+    hours = [float(line.split()[2]) for line in capsys.readouterr().out.splitlines()]
+    assert len(hours) == 3 and hours[0] > 5 * hours[1] > 10 * hours[2]
+
+
+def test_the_expectation_of_random_search_as_the_docs_write_it():
+    code = next(code for code in examples(DOCS / "benchmark.md") if "expected_after_draws" in code)
+    exec(compile(code, "docs/benchmark.md", "exec"), {})
+
+
+def test_the_outside_agent_of_the_docs_runs_in_the_benchmark(tmp_path, monkeypatch):
+    import pytest
+
+    from pynascent.scripts.benchmarking.run_file import read_run
+    from pynascent.scripts.cli import main
+
+    from support.bench_table import write_table
+
+    for package in ("matplotlib", "moocore", "scipy"):
+        pytest.importorskip(package)
+    code = next(code for code in examples(DOCS / "benchmark.md") if "class Climber" in code)
+    assert len(code.rstrip().splitlines()) <= 36  # thirty lines and what lies between them
+    (tmp_path / "climber.py").write_text(code, encoding="utf-8")
+    (tmp_path / "tables").mkdir()
+    write_table(tmp_path / "tables" / "Made.nastable")
+    monkeypatch.setenv("PYNASCENT_DATA", str(tmp_path))
+    monkeypatch.setattr("sys.path", [*sys.path])
+    options = ["--tasks", "Table:Made", "--agents", "random", "--agent", f"{tmp_path / 'climber.py'}:Climber"]
+    options += ["--seeds", "0:2", "--budget", "60", "--processes", "1", "--out", str(tmp_path / "out")]
+    monkeypatch.setattr("sys.argv", ["pynascent", "benchmark", *options])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert not stop.value.code
+    best = {a: read_run(tmp_path / f"out/runs/Made/{a}/0.npz").rows["value"].max() for a in ("climber", "random")}
+    assert best["climber"] > best["random"]
