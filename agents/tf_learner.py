@@ -133,7 +133,8 @@ def traced(function: Any, *signature: Any) -> Any:
 
 def _optimizer_state(optimizer: Any) -> list[Any]:
     variables: Any = optimizer.variables  # a method in older optimizers, a list in newer ones
-    return list(variables() if callable(variables) else variables)
+    found: Any = variables() if callable(variables) else variables
+    return list(found)
 
 
 def _leave_gpus_alone() -> None:

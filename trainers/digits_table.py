@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..envs.evaluation import METRICS, Metric
-from ..envs.spaces import ChainSpace
+from ..envs.spaces import ChainSpace, SearchSpace
 from ..envs.tables import MetricData, Table, TableData, TableEvaluator
 from ..evaluation.similarity import ssim
 from .digits_rows import Row
@@ -96,9 +96,9 @@ def finished_in_table(table: Table) -> dict[Architecture, Finished]:
     return finished
 
 
-def _key(space: ChainSpace, row: Any) -> Architecture:
+def _key(space: SearchSpace, row: Any) -> Architecture:
     """Return a row of a part of NAS-Digits' space as a row of the whole."""
-    width = digits_space().widths.index(space.widths[int(row[-1])])
+    width = digits_space().choices[-1].options.index(space.choices[-1].options[int(row[-1])])
     return (*(int(i) for i in row[:-1]), width)
 
 
