@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,18 +12,32 @@ import numpy as np
 
 from .evaluation import Evaluation, FloatArray, Metric
 
+
+# Functions by name, not lambdas: an environment pickles with its objective.
+def _giga(x: FloatArray) -> FloatArray:
+    return x / 1e9
+
+
+def _hours(x: FloatArray) -> FloatArray:
+    return x / 3600.0
+
+
+def _complement(x: FloatArray) -> FloatArray:
+    return 1.0 - x
+
+
 # Terms beside the metrics themselves: name → (metric, function of its column). "accuracy" is put in later,
 # since it is whichever metric the task searches on.
 _DERIVED: dict[str, tuple[str, Callable[[FloatArray], FloatArray]]] = {
-    "gflops": ("flops", lambda x: x / 1e9),
-    "training_hours": ("training_seconds", lambda x: x / 3600.0),
-    "instability": ("isi", lambda x: 1.0 - x),
+    "gflops": ("flops", _giga),
+    "training_hours": ("training_seconds", _hours),
+    "instability": ("isi", _complement),
 }
 _COMPARE: dict[str, Callable[[FloatArray, float], Any]] = {
-    "<=": lambda x, bound: x <= bound,
-    ">=": lambda x, bound: x >= bound,
-    "<": lambda x, bound: x < bound,
-    ">": lambda x, bound: x > bound,
+    "<=": operator.le,
+    ">=": operator.ge,
+    "<": operator.lt,
+    ">": operator.gt,
 }
 
 

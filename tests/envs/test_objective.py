@@ -2,6 +2,7 @@
 
 import json
 import math
+import pickle
 
 import gymnasium
 import numpy as np
@@ -256,3 +257,16 @@ def test_a_test_metric_never_shows_in_info_even_for_an_oracle():
     env.reset(seed=0)
     _, reward, _, _, info = env.step(env.action_space.sample())
     assert 0 < reward <= 1 and "test_accuracy" not in info and "validation_accuracy" in info
+
+
+def test_environments_pickle_with_every_kind_of_term_and_constraint():
+    objective = {
+        "terms": {"accuracy": 1.0, "ln_flops": -0.05, "gflops": -1.0, "instability": -0.1, "training_hours": -1.0},
+        "constraints": ["flops<=3e5", "isi>0.5", "parameters>=100", "latency_ms<1000"],
+    }
+    env = gymnasium.make("PyNASCENT/Digits-Propose-v0", objective=objective)
+    copy = pickle.loads(pickle.dumps(env))
+    for one in (env, copy):
+        one.reset(seed=3)
+    action = env.unwrapped.task.space.sample(np.random.default_rng(0), 1)[0]
+    assert env.step(action)[1] == copy.step(action)[1]
