@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import platform
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -188,7 +189,10 @@ def _finish(
                 lambda path: save(best["architecture"], best["epochs"], best["seed"], path),
             )
     title = f"{configuration.agent} on {configuration.env}, seed {configuration.seed}"
-    plot_search(folder.path / PLOT, history.rows, task.accuracy, title)
+    try:
+        plot_search(folder.path / PLOT, history.rows, task.accuracy, title)
+    except ModuleNotFoundError as error:  # the core has no matplotlib, and a search is none the worse for it
+        sys.stderr.write(f"pynascent: no {PLOT}: {error}\n")
     write_json(folder.path / SUMMARY, summary)
     return summary
 

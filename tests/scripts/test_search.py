@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,15 @@ def test_a_search_leaves_its_files(agent, monkeypatch, tmp_path):
     assert "test_accuracy" not in summary["best"] and 0 < summary["test_accuracy"] <= 1
     assert summary["versions"]["numpy"]
     assert (out / "search.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_matplotlib_a_search_ends_without_its_picture(monkeypatch, tmp_path, capfd):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    out = tmp_path / "run"
+    assert search(monkeypatch, out, agent="bohb", env="PyNASCENT/Digits-Propose-v0") == 0
+    assert json.loads((out / "summary.json").read_text())["evaluations"] == len(rows(out)) == 12
+    assert not (out / "search.png").exists()
+    assert "no search.png: plots need matplotlib: pip install 'pynascent[plot]'" in capfd.readouterr().err
 
 
 def test_same_seed_same_history(monkeypatch, tmp_path):
