@@ -223,7 +223,8 @@ class SearchVectorEnv(VectorEnv):
 
     def close_extras(self, **kwargs: Any) -> None:
         """Release the evaluator's workers and files, where it has any."""
-        getattr(self.task.evaluator, "close", lambda: None)()
+        if hasattr(self, "task"):  # Gymnasium closes what is thrown away, be its constructor finished or not
+            getattr(self.task.evaluator, "close", lambda: None)()
 
     def _observe(self, outcome: Outcome, more: Mapping[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         lanes, rules, results = self.dynamics.lanes, self.formulation, outcome.results
