@@ -197,11 +197,12 @@ def test_nothing_listens_beyond_localhost(make_evaluator):
 
 
 DRIVER = """
-    import sys, time
+    import signal, sys, time
     import numpy as np, psutil
     from pynascent.envs.spaces import ChainSpace
     from pynascent.trainers.live import LiveEvaluator
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit that it is ignored
     live = LiveEvaluator(ChainSpace(), workers=1, store=sys.argv[1])
     live.evaluate(np.array([[4, 3, 2, 5, 1, 0]]), np.array([1]), np.array([0]))
     live.submit(live.space.sample(np.random.default_rng(0), 50), np.full(50, 27), np.zeros(50, dtype=int))
