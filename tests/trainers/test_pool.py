@@ -226,7 +226,10 @@ def test_an_ended_driver_leaves_no_process_and_loses_nothing(tmp_path, ending):
         # Ray's two agents want to report the death to the dead server and give up only after a minute.
         children = [child for child in children if "Agent" not in names[child.pid]]
     driver.send_signal(ending)
-    driver.wait(60)
+    try:
+        driver.wait(60)
+    finally:
+        driver.kill()  # no driver outlives a test that fails
     wait_until(lambda: not any(alive(child) for child in children), 60)
     from pynascent.trainers.live import LiveEvaluator
 
