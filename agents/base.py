@@ -42,6 +42,7 @@ class Agent(ABC):
         autoreset_mode: the ``autoreset_mode=`` that it asks of a vector environment.
         multi_fidelity: whether it chooses each evaluation's fidelity (``epochs="choose"``).
         vector_reward: whether it plays environments whose objective is a vector of rewards.
+        multi_objective: whether such environments are what it is made for, so that a benchmark chooses them for it.
         Settings: the dataclass of its settings.
 
     Args:
@@ -54,6 +55,7 @@ class Agent(ABC):
     autoreset_mode: ClassVar[str] = "disabled"
     multi_fidelity: ClassVar[bool] = False
     vector_reward: ClassVar[bool] = False
+    multi_objective: ClassVar[bool] = False
     Settings: ClassVar[type[Settings]] = Settings
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -85,9 +87,9 @@ class Agent(ABC):
             Every paid evaluation, in order.
 
         Raises:
-            ValueError: the environment's formulation is not one that the agent plays.
+            ValueError: the environment is not one that the agent plays, see `check`.
         """
-        self._check(env)
+        self.check(env)
         unwrapped: Any = env.unwrapped
         self.budget = budget
         with unwrapped.search(budget, on_evaluation=on_evaluation) as history, suppress(BudgetExhausted):
@@ -98,7 +100,13 @@ class Agent(ABC):
     def play(self, env: AnyEnv, seed: int) -> None:
         """Play episodes without end: the environment raises `BudgetExhausted` when the budget is spent."""
 
-    def _check(self, env: AnyEnv) -> None:
+    def check(self, env: AnyEnv) -> None:
+        """Refuse an environment that the agent cannot search, before anything is spent or written.
+
+        Raises:
+            ValueError: the formulation is not one that the agent plays, or the objective is a vector of rewards and
+                the agent needs one.
+        """
         formulation = getattr(getattr(env.unwrapped, "formulation", None), "name", None)
         if formulation not in self.formulations:
             raise ValueError(
@@ -106,6 +114,9 @@ class Agent(ABC):
                 f"{formulation or 'an environment without a formulation'}: use a "
                 f"PyNASCENT/<Task>-{self.formulation.capitalize()}-v0 environment"
             )
+        unwrapped: Any = env.unwrapped
+        if unwrapped.task.objective.objective.vector and not self.vector_reward:
+            raise ValueError("the objective is a vector of rewards, and this agent needs one reward: weight its terms")
 
     def __repr__(self) -> str:
         """Show the class and its settings."""
@@ -162,7 +173,7 @@ class AskTellAgent(Agent):
         """Ask, evaluate, tell, without end."""
         from .lanes import WholeLanes
 
-        lanes = WholeLanes(env, self.vector_reward)
+        lanes = WholeLanes(env)
         unwrapped: Any = env.unwrapped
         self.begin(unwrapped.task.space, tuple(unwrapped.formulation.fidelities), np.random.default_rng(seed))
         lanes.reset(seed)

@@ -79,7 +79,10 @@ class Candidates:
 
 @lru_cache(maxsize=4)  # a benchmark searches the same spaces over and over
 def _all_forms(space: Any, limit: int) -> IntArray | None:
-    """Return every canonical form ``(m, n)`` in enumeration order, or None where there are too many."""
+    """Return every canonical form ``(m, n)``, or None where there are too many.
+
+    They are in the order in which the first member of each class is enumerated: seeded draws depend on it.
+    """
     if space.size > ENUMERATED:
         return None
     found: dict[bytes, IntArray] = {}

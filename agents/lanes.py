@@ -16,13 +16,9 @@ class WholeLanes:
 
     Args:
         env: a scalar environment (one lane), or a vector environment in any autoreset mode.
-        vector_reward: whether a vector objective is welcome.
-
-    Raises:
-        ValueError: the objective is a vector, and that is not welcome.
     """
 
-    def __init__(self, env: AnyEnv, vector_reward: bool = False) -> None:
+    def __init__(self, env: AnyEnv) -> None:
         self.env: Any = env
         self.vector = isinstance(env, gymnasium.vector.VectorEnv)
         self.count: int = self.env.num_envs if self.vector else 1
@@ -32,8 +28,6 @@ class WholeLanes:
         self._choices = self.env.unwrapped.formulation.name == "build"
         self._done = np.zeros(self.count, dtype=bool)
         self._last: np.ndarray | None = None
-        if self.env.unwrapped.task.objective.objective.vector and not vector_reward:
-            raise ValueError("the objective is a vector of rewards, and this agent needs one reward: weight its terms")
 
     def reset(self, seed: int | None = None) -> None:
         """Start new episodes: all of them with a seed, else those that have ended.

@@ -8,6 +8,7 @@ import numpy as np
 
 from .genetic import Genetic, Member, VariationSettings
 from .nondominated import crowding_distances, nondominated_fronts
+from .scalarisation import best_first
 
 _REDRAWS = 20  # children drawn before one that is known already is let pass
 
@@ -40,6 +41,7 @@ class NSGA2(Genetic):
 
     name = "nsga2"
     vector_reward = True
+    multi_objective = True
     Settings = NSGA2Settings
 
     def start(self) -> None:
@@ -56,9 +58,8 @@ class NSGA2(Genetic):
     def survivors(self, population: list[Member], brood: list[Member]) -> list[Member]:
         """Return the N best of parents and children: whole fronts, and the least crowded of the last."""
         both = [*population, *brood]
-        rank, crowding = _order(both)
+        best = best_first(np.array([rewards for _, rewards in both]))  # of equals the parents, then the older
         self._bred.clear()
-        best = np.lexsort((-crowding, rank))  # stable: of equals the parents, then the older
         return [both[i] for i in best[: self.settings.population_size]]
 
     def grown(self) -> None:

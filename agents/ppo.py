@@ -100,6 +100,17 @@ class PPO(Agent):
         tensorflow_for_agents()
         self._learner: PPOLearner | None = None
 
+    def check(self, env: AnyEnv) -> None:
+        """Refuse an environment that the agent, or the ``policy`` that it starts from, cannot search.
+
+        Raises:
+            FileNotFoundError: there is no such policy.
+            ValueError: the policy does not fit, or as of every agent.
+        """
+        super().check(env)
+        if self.settings.policy is not None:
+            self._begin(env, 0)  # nothing but the networks that the policy has to fit; a search draws them anew
+
     def play(self, env: AnyEnv, seed: int) -> None:
         """Play and learn, without end."""
         self._play(*self._begin(env, seed))
@@ -115,7 +126,7 @@ class PPO(Agent):
         Returns:
             The steps taken. A lane's reset is none.
         """
-        self._check(env)
+        self.check(env)
         return self._play(*self._begin(env, seed), steps)
 
     def _begin(self, env: AnyEnv, seed: int) -> tuple[GymnasiumEnvironment, PPOLearner]:

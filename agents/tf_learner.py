@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ tf: Any = tensorflow_for_agents()
 from tf_agents.specs import tensor_spec  # noqa: E402
 
 
-class TFLearner:
+class TFLearner(ABC):
     """Networks that act and learn; all their randomness comes from one numpy generator.
 
     Weights are drawn in numpy, and so is everything else that is random, so that nothing depends on
@@ -48,9 +49,9 @@ class TFLearner:
             self._fresh = [variable.numpy() for variable in _optimizer_state(self._optimizer)]
         self.restart(rng)
 
+    @abstractmethod
     def _build(self, observation: Any, action: Any) -> None:
         """Make the agent, ``_optimizer`` and ``_heads``: networks, each with the gain of its last layer."""
-        raise NotImplementedError
 
     def restart(self, rng: np.random.Generator) -> None:
         """Draw new weights from a generator, which is the randomness from now on, and forget all learning."""

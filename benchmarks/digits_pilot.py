@@ -10,9 +10,7 @@ FLOPs, of early with final accuracy, and of ISI.
 from __future__ import annotations
 
 import argparse
-from concurrent.futures import ProcessPoolExecutor
 from functools import cache
-from multiprocessing import get_context
 
 import numpy as np
 
@@ -30,12 +28,6 @@ def program(images: int, width: int):
     return ChainProgram(SPACE, width, digits(images), Recipe(batch_size=images // 12))
 
 
-def start() -> None:
-    from pynascent.trainers.runtime import set_up_tensorflow
-
-    set_up_tensorflow(1)
-
-
 def measure(job: tuple[int, tuple[int, ...], int]) -> tuple[float, ...]:
     """Return validation accuracy after 1, 3, 9, 27 epochs, test accuracy, ISI, FLOPs and CPU seconds."""
     from pynascent.evaluation.isi import interpretability_stability_index
@@ -50,6 +42,8 @@ def measure(job: tuple[int, tuple[int, ...], int]) -> tuple[float, ...]:
 def main() -> None:
     """Train, and print a row for each number of training images."""
     from scipy.stats import spearmanr
+
+    from pynascent.trainers.digits_build import worker_processes
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, nargs="+", default=[600, 300, 200])
@@ -66,7 +60,7 @@ def main() -> None:
         "images  accuracy           SD arch/seed  two seeds  with FLOPs: all, w16, w16 larger half   "
         "test after 1/3/9       ISI: two seeds, with accuracy   CPU s"
     )
-    with ProcessPoolExecutor(arguments.processes, get_context("spawn"), start) as pool:
+    with worker_processes(arguments.processes) as pool:
         for images in arguments.images:
             jobs = [(images, tuple(int(i) for i in row), seed) for row in rows for seed in (0, 1)]
             done = np.array(list(pool.map(measure, jobs, chunksize=4))).reshape(len(rows), 2, -1)

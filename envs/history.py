@@ -46,10 +46,18 @@ class SearchHistory:
 
         Rewards at different fidelities are different quantities, so only the largest is compared; ties go
         to the earlier row. None where no evaluation succeeded.
+
+        Raises:
+            ValueError: rewards are vectors, of which none need be the best.
         """
         done = [row for row in self.rows if row["status"] == "ok"]
         if not done:
             return None
+        if isinstance(done[0]["reward"], list):
+            raise ValueError(
+                f"the objective gives {len(done[0]['reward'])} rewards, and no row need be the best in all: take the "
+                "front of history.column('reward'), whose columns are all to be maximised"
+            )
         largest = max(row["epochs"] for row in done)
         # max keeps the first of equals
         return max((row for row in done if row["epochs"] == largest), key=lambda row: row["reward"])

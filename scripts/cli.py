@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from ..trainers.ray_runtime import cores
 from . import benchmark_cli, tables_cli
 from .errors import UsageError, end_on_termination, one_line_errors
 
@@ -74,7 +75,7 @@ def search(
     if evaluator and not is_live:
         raise UsageError(f"--{next(iter(evaluator)).replace('_', '-')} is for live training: {env} looks candidates up")
     if lanes is None:
-        lanes = (workers or _default_workers(ranks_per_candidate or 1)) if is_live else 1
+        lanes = (workers or max(1, cores() // (ranks_per_candidate or 1))) if is_live else 1
     if lanes < 1:
         raise UsageError(f"--lanes {lanes}: give an integer of at least 1")
     configuration = SearchConfiguration(
@@ -99,10 +100,6 @@ def _task_of(env: str) -> str | None:
     return gymnasium.spec(env).kwargs.get("task")
 
 
-def _default_workers(ranks: int) -> int:
-    return max(1, len(os.sched_getaffinity(0)) // ranks)
-
-
 def _settings(pairs: list[str]) -> dict[str, Any]:
     import json
 
@@ -120,6 +117,9 @@ def _settings(pairs: list[str]) -> dict[str, Any]:
 
 def _closing_lines(summary: dict[str, Any], out: Path) -> str:
     best = summary["best"]
+    if summary.get("front"):
+        size = len(summary["front"])
+        return f"{size} of {summary['evaluations']} evaluations are the front, see summary.json\nresults in {out}"
     if best is None:
         return f"no evaluation succeeded: {summary['failed']} failed; see {out / 'history.jsonl'}"
     lines = [

@@ -10,6 +10,19 @@ import numpy as np
 
 from .files import replace_file
 
+QUIET_STYLE: dict[str, Any] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+}
+"""Matplotlib's settings for the small pictures of reports and data sheets."""
+
 
 def _matplotlib() -> Any:
     try:
@@ -31,12 +44,15 @@ def incumbents(rows: Sequence[dict[str, Any]]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def plot_search(path: Path, rows: Sequence[dict[str, Any]], accuracy: str, title: str) -> None:
-    """Draw ``search.png`` from the rows of a scalar-reward history."""
+    """Draw ``search.png`` from the rows of a history; where rewards are vectors, without rewards."""
     pyplot = _matplotlib()
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(12, 4.8), layout="constrained")
+    one_reward = not any(isinstance(row["reward"], list) for row in rows)
+    panels = 2 if one_reward else 1
+    figure, axes = pyplot.subplots(1, panels, figsize=(6 * panels, 4.8), layout="constrained", squeeze=False)
     figure.suptitle(title)
-    _plot_rewards(left, rows)
-    _plot_costs(figure, right, rows, accuracy)
+    if one_reward:
+        _plot_rewards(axes[0, 0], rows)
+    _plot_costs(figure, axes[0, -1], rows, accuracy)
     replace_file(path, lambda temporary: figure.savefig(temporary, dpi=120))
     pyplot.close(figure)
 

@@ -13,7 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 class SearchProgress:
     """Shows evaluations done, the best reward and accuracy so far, time gone and time left.
 
-    Best values are of successful evaluations at the largest fidelity so far. On a terminal it is one live
+    Best values are of successful evaluations at the largest fidelity so far; the best accuracy is that of the
+    best reward or, where rewards are vectors, the highest. On a terminal it is one live
     line; elsewhere (a log file) a line is printed at each tenth of the budget.
 
     Args:
@@ -52,10 +53,8 @@ class SearchProgress:
     def update(self, row: dict[str, Any]) -> None:
         """Take in one evaluation, a row of a history."""
         self._done += 1
-        if row["status"] == "ok":
-            best = self._best
-            if best is None or (row["epochs"], row["reward"]) > (best["epochs"], best["reward"]):
-                self._best = row
+        if row["status"] == "ok" and (self._best is None or self._worth(row) > self._worth(self._best)):
+            self._best = row
         reward, accuracy = "-", "-"
         if self._best is not None:
             reward = f"{self._best['reward']:.4f}" if isinstance(self._best["reward"], float) else "vector"
@@ -65,6 +64,11 @@ class SearchProgress:
             self.console.print(
                 f"{self._done}/{self.total} evaluations, best reward {reward}, accuracy {accuracy}", highlight=False
             )
+
+    def _worth(self, row: dict[str, Any]) -> tuple[int, float]:
+        """Return what is compared: rewards or, where they are vectors, accuracy; the largest fidelity first."""
+        reward = row["reward"]
+        return row["epochs"], row.get(self.accuracy, float("-inf")) if isinstance(reward, list) else reward
 
 
 @contextmanager

@@ -50,7 +50,8 @@ class Replay:
 
     Attributes:
         rows: number of rows in the history.
-        best: the best recorded row (`SearchHistory.best`), or None where no evaluation succeeded.
+        best: the best recorded row (`SearchHistory.best`), or None where no evaluation succeeded or
+            rewards are vectors.
         mismatch: the first one, or None where everything reproduces.
         finished: whether the search had come to its end, so that a summary was compared too.
         calls: number of calls of reset and step that were made again, 0 where none were recorded.
@@ -116,7 +117,7 @@ def replay_history(
             return Replay(len(history), None, refused)
         if on_rows is not None:
             on_rows(part.stop, len(history))
-    return Replay(len(history), history.best())
+    return Replay(len(history), None if task.objective.objective.vector else history.best())
 
 
 def _questions(rows: Rows, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -13,8 +13,9 @@ from typing import Any
 import gymnasium
 from gymnasium.error import Error as GymnasiumError
 
-from ..envs import TASKS, SearchTask
+from ..envs import TASKS, SearchHistory, SearchTask
 from .errors import UsageError
+from .front import front_rows
 from .replay import NOTHING, Mismatch, OnRows, Replay, Rows, is_integer, replay_history
 from .replay_calls import replay_calls
 from .run_folder import ACTIONS, CONFIGURATION, HISTORY, SUMMARY
@@ -53,7 +54,7 @@ def replay_search(
         task = _task(configuration, module, store, stack)
         result = replay_history(rows, task, sequential=True, on_rows=on_rows)
         if result.mismatch is None:
-            mismatch = _check_extent(rows, configuration) or _check_summary(summary, configuration, result, task)
+            mismatch = _check_extent(rows, configuration) or _check_summary(summary, configuration, rows, result, task)
             if mismatch is None and calls:
                 mismatch = replay_calls(folder / ACTIONS, calls, rows, configuration, task)
             result = Replay(result.rows, result.best, mismatch, summary is not None, len(calls))
@@ -143,7 +144,7 @@ def _check_extent(rows: Rows, configuration: Mapping[str, Any]) -> Mismatch | No
 
 
 def _check_summary(
-    summary: Mapping[str, Any] | None, configuration: Mapping[str, Any], replay: Replay, task: SearchTask
+    summary: Mapping[str, Any] | None, configuration: Mapping[str, Any], rows: Rows, replay: Replay, task: SearchTask
 ) -> Mismatch | None:
     """Compare what the summary says of the search with the replayed rows."""
     if summary is None:
@@ -157,6 +158,8 @@ def _check_summary(
         "best": {key: value for key, value in best.items() if key not in hidden} or None,
         "test_accuracy": best.get("test_accuracy"),
     }
+    if task.objective.objective.vector:
+        expected["front"] = front_rows(SearchHistory([dict(row) for row in rows]))
     for name, value in expected.items():
         recorded = summary.get(name, NOTHING)
         if recorded == value:

@@ -21,6 +21,7 @@ from ..envs import TASKS, SearchBudget, SearchHistory, environment_id, registere
 from ..envs.action_record import record_actions
 from .errors import UsageError
 from .files import replace_file, write_json
+from .front import front_rows
 from .plots import plot_search
 from .progress import SearchProgress
 from .run_folder import ACTIONS, BEST_MODEL, PLOT, POLICY, SUMMARY, RunFolder, plain
@@ -133,6 +134,7 @@ def run_search(
     if actions:
         env = record_actions(env)
     try:
+        agent.check(env)
         file = folder.open(asdict(configuration), resume)
         started = time.perf_counter()
         try:
@@ -164,7 +166,8 @@ def _finish(
     seconds: float,
 ) -> dict[str, Any]:
     task = env.unwrapped.task
-    best = history.best()
+    vector = task.objective.objective.vector
+    best = None if vector else history.best()
     statuses = [row["status"] for row in history]
     summary: dict[str, Any] = {
         "configuration": asdict(configuration),
@@ -188,6 +191,8 @@ def _finish(
                 folder.path / BEST_MODEL,
                 lambda path: save(best["architecture"], best["epochs"], best["seed"], path),
             )
+    if vector:
+        summary["front"] = front_rows(history)
     title = f"{configuration.agent} on {configuration.env}, seed {configuration.seed}"
     try:
         plot_search(folder.path / PLOT, history.rows, task.accuracy, title)

@@ -1,9 +1,8 @@
-"""``pynascent tables build digits`` and ``tables verify digits --sample``."""
+"""``pynascent tables build digits``."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,8 @@ import numpy as np
 from rich.console import Console
 from rich.markup import escape
 
-from ..envs.tables import Table, data_folder, open_table
+from ..envs.tables import data_folder, open_table
+from ..trainers.ray_runtime import cores
 from .progress import rows_progress
 
 
@@ -53,8 +53,7 @@ def build_digits(console: Console, asked: DigitsBuild) -> None:
     for value in asked.widths:
         if value not in known:
             raise ValueError(f"widths={value}: allowed are {', '.join(map(str, known))}")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    processes = cores if asked.processes is None else asked.processes
+    processes = cores() if asked.processes is None else asked.processes
     if processes < 1:
         raise ValueError(f"processes={processes}: give at least 1")
     path = asked.out or data_folder() / f"{NAME}.nastable"
@@ -92,15 +91,3 @@ def build_digits(console: Console, asked: DigitsBuild) -> None:
         soft_wrap=True,
         highlight=False,
     )
-
-
-def verify_digits_sample(table: Table, sample: int, seed: int) -> Iterator[str]:
-    """Train random rows of the table again with the ordinary live evaluator; yields a line for each that agrees.
-
-    Raises:
-        ValueError: the table is not NAS-Digits, or the sample is larger than it.
-        TableError: a row does not agree.
-    """
-    from ..trainers.digits_verify import verify_sample
-
-    yield from verify_sample(table, sample, seed)

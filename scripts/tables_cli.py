@@ -198,8 +198,8 @@ def verify(
         for line in verify_table(table, space_of_config(table.header.space, allow_import=own)):
             console.print(f"[green]ok[/green] {escape(line)}", soft_wrap=True, highlight=False)
         if sample:
-            from .tables_build import verify_digits_sample
+            from ..trainers.digits_verify import verify_sample
 
-            for line in verify_digits_sample(table, sample, seed):
+            for line in verify_sample(table, sample, seed):
                 console.print(f"[green]ok[/green] {escape(line)}", soft_wrap=True, highlight=False)
     console.print(f"The table {escape(table.header.name)} holds what it says.", highlight=False)

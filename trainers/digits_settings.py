@@ -9,6 +9,7 @@ import numpy as np
 
 from ..envs.spaces import ChainSpace, space_to_config
 from ..envs.spaces.base import IntArray
+from ..envs.spaces.forms import canonical_forms
 from .jobs import IsiSettings
 from .live import software_versions
 from .recipe import Recipe
@@ -31,8 +32,7 @@ def digits_space(widths: tuple[int, ...] = (8, 16)) -> ChainSpace:
 
 def canonical_architectures(space: ChainSpace) -> IntArray:
     """Return every canonical form of a space in index order, ``(rows, n)``."""
-    rows = np.concatenate(list(space.enumerate()))
-    return rows[(space.canonical(rows) == rows).all(axis=1)]
+    return np.concatenate(list(canonical_forms(space)))
 
 
 def work_order(space: ChainSpace) -> IntArray:

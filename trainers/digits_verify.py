@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..envs.tables import Table, TableError, TableEvaluator
+from ..envs.tables import MEAN_SEED, Table, TableError, TableEvaluator
 from .digits_settings import DATASET, ISI, NAME, RECIPE, SEEDS
 from .live import LiveEvaluator
 
@@ -49,15 +49,16 @@ def verify_sample(table: Table, sample: int, seed: int = 0, workers: int | None 
         raise ValueError(f"sample={sample}: the table has {rows} trainings")
     picked = np.random.default_rng(seed).choice(rows, size=sample, replace=False)
     places, seeds = picked // len(SEEDS), picked % len(SEEDS)
-    architectures = evaluator.architectures()[places]
-    last = RECIPE.fidelities[-1]
+    architectures, last = evaluator.architectures()[places], RECIPE.fidelities[-1]
+    # Each row after its first and after its last epoch, there compared with the mean over the table's seeds.
+    twice, epochs = np.repeat(architectures, 2, axis=0), np.tile([1, last], sample)
+    recorded = evaluator.evaluate(twice, epochs, np.stack([seeds, np.full(sample, MEAN_SEED)], axis=1).ravel())
     with tempfile.TemporaryDirectory() as folder:
         live = LiveEvaluator(
             evaluator.space, DATASET, RECIPE.config(), ISI.config(), workers, store=Path(folder, "new.sqlite")
         )
         try:
-            twice = np.repeat(architectures, 2, axis=0)
-            found = live.evaluate(twice, np.tile([1, last], sample), np.repeat(seeds, 2))
+            found = live.evaluate(twice, epochs, np.repeat(seeds, 2))
         finally:
             live.close()
     spread = {name: _seed_spread(evaluator, name) for name in FINAL}
@@ -67,11 +68,9 @@ def verify_sample(table: Table, sample: int, seed: int = 0, workers: int | None 
             raise TableError(f"{text}: the training failed")
         parts = []
         for name, allowed in FIRST_EPOCH.items():
-            recorded = float(evaluator.values(name, 1, int(seeds[i]))[places[i]])
-            _compare(text, name, 1, recorded, float(found[name][2 * i]), allowed)
+            _compare(text, name, 1, float(recorded[name][2 * i]), float(found[name][2 * i]), allowed)
         for name in FINAL:
-            mean = float(evaluator.values(name, last)[places[i]])
-            now = float(found[name][2 * i + 1])
+            mean, now = float(recorded[name][2 * i + 1]), float(found[name][2 * i + 1])
             _compare(text, name, last, mean, now, 3 * sqrt(4 / 3) * spread[name])
             parts.append(f"{name} {now:.4f} (mean of the table's seeds {mean:.4f})")
         yield f"{text}: {', '.join(parts)}"

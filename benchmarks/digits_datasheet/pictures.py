@@ -8,23 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from pynascent.scripts.plots import QUIET_STYLE
+
 from .markdown import number
 from .measured import Measured
 from .oracle import Front, RandomSearch
 from .ranks import best_quarter, spearman, two_seeds, with_other_trainings
 from .sweep import Best
 
-STYLE: Any = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#dddddd",
-    "grid.linewidth": 0.6,
-    "axes.axisbelow": True,
-    "legend.frameon": False,
-    "legend.fontsize": 8,
-}
 POINT = {"s": 7, "linewidths": 0, "alpha": 0.7}
 MOST_BYTES = 300_000
 
@@ -40,7 +31,7 @@ def picture(path: Path, panels: int, draw: Callable[[Any, Any], None], width: fl
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    with pyplot.rc_context(STYLE):
+    with pyplot.rc_context(QUIET_STYLE):
         figure, axes = pyplot.subplots(1, panels, figsize=(width * panels, height), layout="constrained", squeeze=False)
         draw(figure, axes[0])
         # Nothing of the machine in the file: the same table gives the same bytes.

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from ..evaluation import FloatArray, IntArray, Metric
 from ..spaces import SearchSpace
+from ..spaces.forms import canonical_forms
 from .blocks import encode
 from .categorical import config_of_space
 from .checks import check_coverage, check_units, check_values, first_bad, known_index
@@ -182,8 +183,7 @@ class TableData:
                 return self.space.check(self.architectures)
             except ValueError as error:
                 raise TableError(f"the table {self.name!r} has an unknown architecture: {error}") from None
-        rows = np.concatenate(list(self.space.enumerate()))
-        return rows[(self.space.canonical(rows) == rows).all(axis=1)] if self.canonical else rows
+        return np.concatenate(list(canonical_forms(self.space) if self.canonical else self.space.enumerate()))
 
     def _text(self, row: int, order: IntArray | None) -> str:
         """Name the architecture of a row as it was given."""

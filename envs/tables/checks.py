@@ -9,6 +9,7 @@ import numpy as np
 
 from ..evaluation import FloatArray, IntArray, Metric
 from ..spaces import SearchSpace
+from ..spaces.forms import canonical_forms
 from .errors import TableError
 from .format import Table
 from .lookup import decoded_architectures
@@ -62,7 +63,7 @@ def check_coverage(
             "cannot be checked by listing it: declare the table partial"
         )
     total, absent = 0, None
-    for block in _expected(space, canonical):
+    for block in canonical_forms(space) if canonical else space.enumerate():
         total += len(block)
         if absent is None:
             missing = ~np.isin(space.index(block), keys, assume_unique=True)
@@ -72,11 +73,6 @@ def check_coverage(
             f"{total - len(architectures)} of {total} architectures are missing, the first is "
             f"{space.to_string(absent)}: add them, or declare the table partial"
         )
-
-
-def _expected(space: SearchSpace, canonical: bool) -> Iterator[IntArray]:
-    for block in space.enumerate():
-        yield block[(space.canonical(block) == block).all(axis=1)] if canonical else block
 
 
 def check_values(metric: Metric, values: FloatArray, describe: Callable[[int], str]) -> None:

@@ -7,24 +7,15 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..plots import _matplotlib
+from ..plots import QUIET_STYLE, _matplotlib
 
 # Okabe and Ito's colours, which the colour-blind can tell apart; line styles go on where colours end.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#222222", "#8C564B")
 _DASHES = ("-", "--", ":", "-.")
-_STYLE = {
-    "font.size": 9,
+_STYLE = QUIET_STYLE | {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "svg.fonttype": "none",  # text stays text: small files, and the reader's search finds it
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#dddddd",
-    "grid.linewidth": 0.6,
-    "axes.axisbelow": True,
-    "legend.frameon": False,
-    "legend.fontsize": 8,
     "lines.linewidth": 1.6,
 }
 WIDTH = 4.4

@@ -44,7 +44,7 @@ def question_of(
 def make_env(competition: Competition, agent: Agent, formulation: str, lanes: int) -> Any:
     """Make the environment that an agent asks for: scalar for one lane, else a vector environment."""
     arguments: dict[str, Any] = {
-        "task": competition.task(bool(getattr(agent, "vector_reward", False))),
+        "task": competition.task(bool(getattr(agent, "multi_objective", False))),
         "formulation": formulation,
         "observation": agent.observation,
         "epochs": competition.epochs,

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ...trainers.ray_runtime import cores
 from ..errors import UsageError
 from .choices import AgentChoice, TaskChoice, agent_class
 from .competition import Competition, competition_of
@@ -15,7 +16,7 @@ from .folder import BenchmarkFolder
 from .play import question_of
 from .progress import BenchmarkProgress
 from .protocols import Protocol
-from .workers import Outcome, cores, in_processes, in_ray, in_this_process
+from .workers import Outcome, in_processes, in_ray, in_this_process
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def run_benchmark(
     for task in benchmark.tasks:
         competitions[task.label] = competition_of(asdict(task), asdict(benchmark.protocol), benchmark.objective)
         for agent in benchmark.agents:
-            competitions[task.label].task(bool(getattr(agent_class(agent.agent), "vector_reward", False)))
+            competitions[task.label].task(bool(getattr(agent_class(agent.agent), "multi_objective", False)))
     folder = BenchmarkFolder(out)
     folder.open(_configuration(benchmark, competitions), resume)
     # Seed by seed, so that an unfinished benchmark has as many runs of each agent.

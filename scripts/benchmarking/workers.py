@@ -12,6 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any
 
+from ...trainers import ray_runtime
 from .outside import import_module
 from .play import play
 
@@ -19,11 +20,6 @@ Outcome = tuple[int, "bytes | str"]
 """A run's number and its file; or, where it failed, why."""
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
-
-
-def cores() -> int:
-    """Return how many processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def attempt(question: Mapping[str, Any]) -> bytes | str:
@@ -86,12 +82,10 @@ def in_ray(questions: Sequence[Mapping[str, Any]], address: str | None, processe
         ModuleNotFoundError: Ray is missing; the message names the extra.
         ConnectionError: nothing answers at the address.
     """
-    from ...trainers import ray_runtime
-
     ray = ray_runtime.acquire(address)
     try:
         remote = ray.remote(num_cpus=1, max_retries=2)(attempt)
-        places = processes or (cores() if address is None else int(ray.cluster_resources().get("CPU", 1)))
+        places = processes or (ray_runtime.cores() if address is None else int(ray.cluster_resources().get("CPU", 1)))
         waiting: dict[Any, int] = {}
         for number, question in enumerate(questions):
             waiting[remote.remote(question)] = number

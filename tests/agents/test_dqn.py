@@ -8,20 +8,13 @@ from pynascent.agents.dqn import Memory
 from pynascent.envs import SearchBudget
 
 from support.landscape import make_env
+from support.masks import watch_masks
 
 
 def test_it_learns_and_never_takes_a_masked_action():
     agent = make_agent("dqn", exploration=40)
     env = make_env(agent, 4)
-    allowed, plain = [], env.step
-
-    def step(actions):
-        masks = env.action_masks()
-        fresh = env.dynamics.lanes.positions < env.task.space.n  # a finished lane's action is ignored
-        allowed.append(masks[np.arange(4), actions][fresh].all())
-        return plain(actions)
-
-    env.step = step
+    allowed = watch_masks(env)
     reward = agent.search(env, SearchBudget(evaluations=160), 0).column("reward")
     assert len(allowed) > 200 and all(allowed)
     assert reward[-40:].mean() > reward[:40].mean() + 0.15

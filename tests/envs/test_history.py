@@ -92,6 +92,8 @@ def test_vector_rewards_are_lists():
     _, history = recorded(vector=True, steps=1)
     assert all(isinstance(row["reward"], list) and len(row["reward"]) == 2 for row in history)
     assert history.column("reward").shape == (3, 2)
+    with pytest.raises(ValueError, match=r"gives 2 rewards.*history\.column\('reward'\)"):
+        history.best()
 
 
 def test_edit_records_its_starts():

@@ -17,9 +17,9 @@ from numpy.lib.recfunctions import repack_fields
 
 from pynascent.scripts.benchmarking.folder import BenchmarkFolder
 from pynascent.scripts.benchmarking.run_file import read_run
-from pynascent.scripts.cli import main
 
 from support.bench_table import write_table
+from support.command_line import command
 
 pytest.importorskip("moocore")
 pytest.importorskip("scipy")
@@ -77,22 +77,20 @@ def at_home(home, monkeypatch):
     monkeypatch.setattr("sys.path", [*sys.path])
 
 
-def command(monkeypatch, *arguments) -> int:
-    monkeypatch.setattr("sys.argv", ["pynascent", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stop:
-        main()
-    return stop.value.code or 0
-
-
 def played(monkeypatch, out, *more, agents="random,hyperband", seeds="0:3", budget="30") -> int:
     options = ("--tasks", "Table:Made", "--agents", agents, "--seeds", seeds, "--budget", budget, "--processes", 1)
     return command(monkeypatch, "benchmark", *options, "--out", out, *more)
 
 
+def finished_runs(out) -> list[Path]:
+    """Return the files of runs, but not the hidden ones that are being written (or were, when killed)."""
+    return sorted(Path(out).glob("runs/*/*/[0-9]*.npz"))
+
+
 def histories(out) -> dict[str, np.ndarray]:
     """Return every run's rows without what the wall clock decides."""
     found = {}
-    for path in sorted(Path(out).glob("runs/*/*/*.npz")):
+    for path in finished_runs(out):
         rows = read_run(path).rows
         kept = [name for name in rows.dtype.names if name != "decision_seconds"]
         found[str(path.relative_to(out))] = repack_fields(rows[kept])
@@ -177,12 +175,12 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path, monkeypatch):
     code += ["--agents", "random,hyperband", "--budget", "150", "--processes", "1", "--out", str(out)]
     process = subprocess.Popen(code, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     deadline = time.monotonic() + 120
-    while not len(list(out.glob("runs/*/*/*.npz"))) >= 3:
+    while not len(finished_runs(out)) >= 3:
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    assert 3 <= len(list(out.glob("runs/*/*/*.npz"))) < 24 and not (out / "report.html").exists()
+    assert 3 <= len(finished_runs(out)) < 24 and not (out / "report.html").exists()
     await_end_of_session(process.pid)
     assert played(monkeypatch, out, "--resume", seeds="0:12", budget="150") == 0
     assert same(histories(out), histories(tmp_path / "whole"))
@@ -331,14 +329,9 @@ def test_the_nats_protocol(tmp_path, monkeypatch):
 
 
 def test_vector_rewards_and_their_hypervolume(tmp_path, monkeypatch):
-    from pynascent.agents import AGENTS
-
-    vector = [name for name, agent in AGENTS.items() if getattr(agent, "vector_reward", False)]
-    if not vector:
-        pytest.skip("no registered agent has vector rewards")
     out = tmp_path / "out"
-    assert played(monkeypatch, out, agents=f"random,{vector[0]}", seeds="0:3", budget="60") == 0
-    rows = read_run(out / f"runs/Made/{vector[0]}/0.npz").rows
+    assert played(monkeypatch, out, agents="random,nsga2", seeds="0:3", budget="60") == 0
+    rows = read_run(out / "runs/Made/nsga2/0.npz").rows
     assert rows["reward"].shape == (60, 2) and np.array_equal(rows["reward"], rows["terms"])
     assert np.array_equal(rows["value"], rows["metric.validation_accuracy"])
     import moocore
@@ -346,9 +339,21 @@ def test_vector_rewards_and_their_hypervolume(tmp_path, monkeypatch):
     facts = BenchmarkFolder(out).configuration()["tasks"]["Made"]["facts"]
     expected = moocore.hypervolume(-rows["terms"], ref=-np.array(facts["reference"]))
     lines = list(csv.DictReader(io.StringIO((out / "results.csv").read_text())))
-    line = next(line for line in lines if (line["agent"], line["seed"]) == (vector[0], "0"))
+    line = next(line for line in lines if (line["agent"], line["seed"]) == ("nsga2", "0"))
     assert float(line["hypervolume"]) == pytest.approx(expected)
     assert float(line["hypervolume"]) <= facts["front_hypervolume"]
+
+
+@pytest.mark.parametrize("protocol", ["task", "nats"])
+def test_agents_that_could_take_vectors_get_the_reward_that_they_are_judged_by(tmp_path, monkeypatch, protocol):
+    out, agents = tmp_path / "out", "hyperband,successive_halving,bohb"
+    budget = "30" if protocol == "task" else "9000s"
+    assert played(monkeypatch, out, "--protocol", protocol, agents=agents, seeds="0:1", budget=budget) == 0
+    for agent in agents.split(","):
+        rows = read_run(out / f"runs/Made/{agent}/0.npz").rows
+        assert rows["reward"].ndim == 1
+        counts = ~np.isnan(rows["value"])
+        assert counts.any() and np.array_equal(rows["reward"][counts], rows["value"][counts])
 
 
 def test_the_report_is_one_well_formed_page_of_its_own(finished):

@@ -7,19 +7,12 @@ import numpy as np
 import pytest
 
 from pynascent.scripts.benchmarking.run_file import RunRecord, encode, read_run
-from pynascent.scripts.cli import main
 
 from support.bench_table import write_table
+from support.command_line import command
 
 for package in ("moocore", "scipy", "matplotlib"):
     pytest.importorskip(package)
-
-
-def command(monkeypatch, *arguments) -> int:
-    monkeypatch.setattr("sys.argv", ["pynascent", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stop:
-        main()
-    return stop.value.code or 0
 
 
 @pytest.fixture(scope="module")

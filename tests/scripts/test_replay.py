@@ -10,18 +10,11 @@ import numpy as np
 import pytest
 
 from pynascent.envs import METRICS, Metric, Objective, SearchBudget, SearchTask, SearchVectorEnv
-from pynascent.scripts.cli import main
 from pynascent.scripts.replay import replay_history
 
 import support.cost_task  # noqa: F401  (registers PyNASCENT/Cost-…)
+from support.command_line import command
 from support.cost_evaluator import CostEvaluator
-
-
-def command(monkeypatch, *arguments) -> int:
-    monkeypatch.setattr("sys.argv", ["pynascent", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stop:
-        main()
-    return stop.value.code or 0
 
 
 @pytest.fixture(scope="module")

@@ -5,21 +5,17 @@ import os
 import sys
 from pathlib import Path
 
+import gymnasium
+import numpy as np
 import pytest
 
-from pynascent.scripts.cli import main
+from pynascent.agents.nondominated import nondominated_fronts
 from pynascent.scripts.run_folder import RunFolder
 
 import support.cost_task  # noqa: F401  (registers PyNASCENT/Cost-…)
+from support.command_line import command
 
 PROPOSE = "PyNASCENT/Cost-Propose-v0"
-
-
-def command(monkeypatch, *arguments) -> int:
-    monkeypatch.setattr("sys.argv", ["pynascent", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stop:
-        main()
-    return stop.value.code or 0
 
 
 def search(monkeypatch, out, *more, env=PROPOSE, agent="random", evaluations=12) -> int:
@@ -50,6 +46,37 @@ def test_a_search_leaves_its_files(agent, monkeypatch, tmp_path):
     assert "test_accuracy" not in summary["best"] and 0 < summary["test_accuracy"] <= 1
     assert summary["versions"]["numpy"]
     assert (out / "search.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_search_for_several_rewards_ends_with_their_front(monkeypatch, tmp_path, capfd):
+    objective = {"terms": {"accuracy": 1.0, "ln_flops": -1.0}, "vector": True}
+    monkeypatch.setitem(gymnasium.spec(PROPOSE).kwargs, "objective", objective)
+    out = tmp_path / "run"
+    assert search(monkeypatch, out, agent="nsga2", evaluations=30) == 0
+    summary, rewards = json.loads((out / "summary.json").read_text()), np.array([row["reward"] for row in rows(out)])
+    front = nondominated_fronts(rewards)[0].tolist()
+    assert summary["best"] is None and summary["front"] == front and 1 < len(front) < 30
+    assert f"{len(front)} of 30 evaluations are the front" in capfd.readouterr().out
+    assert (out / "search.png").read_bytes().startswith(b"\x89PNG")
+    assert command(monkeypatch, "replay", out) == 0
+    (out / "summary.json").write_text(json.dumps({**summary, "front": front[1:]}))
+    assert command(monkeypatch, "replay", out) == 1
+    assert "the summary does not reproduce: front" in capfd.readouterr().err
+    assert search(monkeypatch, tmp_path / "other") == 2  # random search needs one reward
+    assert "vector of rewards" in capfd.readouterr().err and not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("agent", ("bohb", "hyperband"))
+def test_a_front_is_of_the_largest_fidelity(agent, monkeypatch, tmp_path):
+    objective = {"terms": {"accuracy": 1.0, "ln_flops": -1.0}, "vector": True}
+    monkeypatch.setitem(gymnasium.spec(PROPOSE).kwargs, "objective", objective)
+    assert search(monkeypatch, tmp_path / "run", agent=agent, evaluations=60) == 0
+    found = rows(tmp_path / "run")
+    compared = [row for row in found if row["epochs"] == max(row["epochs"] for row in found)]
+    front = nondominated_fronts(np.array([row["reward"] for row in compared]))[0]
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert len(compared) < 60 and summary["front"] == [compared[i]["index"] for i in front]
+    assert command(monkeypatch, "replay", tmp_path / "run") == 0
 
 
 def test_without_matplotlib_a_search_ends_without_its_picture(monkeypatch, tmp_path, capfd):

@@ -4,18 +4,14 @@ from importlib.util import find_spec
 
 import pytest
 
-from pynascent.scripts.cli import main
-
 import support.cost_task  # noqa: F401  (registers PyNASCENT/Cost-…)
+from support.command_line import command
 
 
 def search(monkeypatch, out, agent, *more) -> int:
     env = f"PyNASCENT/Cost-{'Build' if agent == 'ppo' else 'Propose'}-v0"
     words = ["search", "--env", env, "--agent", agent, "--evaluations", 12, "--lanes", 4, "--out", out, *more]
-    monkeypatch.setattr("sys.argv", ["pynascent", *map(str, words)])
-    with pytest.raises(SystemExit) as stop:
-        main()
-    return stop.value.code or 0
+    return command(monkeypatch, *words)
 
 
 @pytest.mark.skipif(find_spec("tf_agents") is None, reason="needs pynascent[ppo]")  # importing it binds tf.keras
@@ -29,5 +25,8 @@ def test_a_policy_goes_from_one_search_to_the_next(monkeypatch, tmp_path, capsys
     capsys.readouterr()
     assert search(monkeypatch, tmp_path / "d", "ppo", "--policy", policy, "--setting", "hidden=[8]") == 2
     assert "policy.npz has layers" in capsys.readouterr().err
+    assert search(monkeypatch, tmp_path / "d", "ppo", "--policy", tmp_path / "none.npz") == 2
+    assert "none.npz" in capsys.readouterr().err
+    assert not (tmp_path / "d").exists()
     assert search(monkeypatch, tmp_path / "e", "random", "--policy", policy) == 2
     assert "no setting 'policy'" in capsys.readouterr().err
