@@ -95,9 +95,9 @@ def search(
 
 
 def _task_of(env: str) -> str | None:
-    import gymnasium
+    from .search import environment_spec
 
-    return gymnasium.spec(env).kwargs.get("task")
+    return environment_spec(env).kwargs.get("task")
 
 
 def _settings(pairs: list[str]) -> dict[str, Any]:

@@ -69,10 +69,10 @@ def explain_search(folder: Path, method: str, images: int = 8, seed: int = 0) ->
 
 
 def _dataset_of(summary: dict) -> str:
-    import gymnasium
+    from .search import environment_spec
 
     configuration = summary["configuration"]
-    task = gymnasium.spec(configuration["env"]).kwargs.get("task")
+    task = environment_spec(configuration["env"]).kwargs.get("task")
     arguments = {**(TASKS[task].arguments if task in TASKS else {}), **configuration["evaluator"]}
     return arguments.get("dataset", "digits")
 

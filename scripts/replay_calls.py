@@ -6,14 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import gymnasium
-
 from ..agents.base import Agent
 from ..envs import SearchBudget, SearchTask, SearchVectorEnv
 from ..envs.action_record import replay_actions
 from .errors import UsageError
 from .replay import Mismatch, Rows, rewards_reproduce
-from .search import SearchConfiguration, make_search_agent
+from .search import SearchConfiguration, environment_spec, make_search_agent
 
 # What `SearchTask` stands for among a registered environment's arguments.
 _OF_THE_TASK = {"task", "evaluator", "objective", "lam", "mu", "table"}
@@ -58,7 +56,7 @@ def replay_calls(
 
 def _environment(search: SearchConfiguration, agent: Agent, task: SearchTask) -> SearchVectorEnv:
     """Make the environment that the search was in (`make_environment`), around a task that is there."""
-    arguments = {key: value for key, value in gymnasium.spec(search.env).kwargs.items() if key not in _OF_THE_TASK}
+    arguments = {key: value for key, value in environment_spec(search.env).kwargs.items() if key not in _OF_THE_TASK}
     if search.epochs is not None:
         arguments["epochs"] = search.epochs
     elif agent.multi_fidelity:

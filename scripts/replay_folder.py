@@ -19,7 +19,7 @@ from .front import front_rows
 from .replay import NOTHING, Mismatch, OnRows, Replay, Rows, is_integer, replay_history
 from .replay_calls import replay_calls
 from .run_folder import ACTIONS, CONFIGURATION, HISTORY, SUMMARY
-from .search import check_environment
+from .search import check_environment, environment_spec
 
 
 def replay_search(
@@ -112,7 +112,7 @@ def _task(configuration: Mapping[str, Any], module: str | None, store: Path | No
     code = str(space.get("space", "")).rpartition(":")[0] if isinstance(space, Mapping) else ""
     if code not in ("", module):
         raise UsageError(f"{CONFIGURATION} names a space of the module {code!r}: add --module {code} to import it")
-    name = gymnasium.spec(env).kwargs.get("task")
+    name = environment_spec(env).kwargs.get("task")
     if name in TASKS and TASKS[name].install == "train":
         if store is None:
             store = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pynascent-"))) / "replay.sqlite"

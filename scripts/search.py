@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import Error as GymnasiumError
 
 from ..agents import AGENTS, PPO, make_agent
@@ -72,12 +73,17 @@ def check_environment(env: str) -> None:
         raise UsageError(f"environment {name!r} is unknown: known are {', '.join(registered_ids())}")
 
 
+def environment_spec(env: str) -> EnvSpec:
+    """Return what is registered under ``id`` or ``module:id``; no module is imported for it."""
+    return gymnasium.spec(env.rpartition(":")[2])
+
+
 def make_search_agent(configuration: SearchConfiguration) -> Agent:
     """Make the agent and check that it plays the environment's formulation."""
     if configuration.agent not in AGENTS:
         raise UsageError(f"agent {configuration.agent!r} is unknown: known are {', '.join(AGENTS)}")
     agent = make_agent(configuration.agent, **configuration.settings)
-    spec = gymnasium.spec(configuration.env)
+    spec = environment_spec(configuration.env)
     formulation = spec.kwargs.get("formulation")
     if formulation not in agent.formulations:
         task = spec.kwargs.get("task")

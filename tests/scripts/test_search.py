@@ -233,3 +233,17 @@ def test_envs_lists_spaces_metrics_and_fidelities(monkeypatch, capfd):
     text = capfd.readouterr().out
     for part in ("PyNASCENT/Cost-Build-v0", "5,184 architectures", "1, 3, 9, 27", "validation_accuracy (fraction"):
         assert part in text
+
+
+def test_an_environment_of_a_module_of_ones_own(tmp_path, monkeypatch):
+    (tmp_path / "my_spaces.py").write_text(
+        "import gymnasium\n"
+        "spec = gymnasium.spec('PyNASCENT/Digits-Propose-v0')\n"
+        "gymnasium.register('Mine/Digits-v0', spec.entry_point, vector_entry_point=spec.vector_entry_point, "
+        "kwargs=spec.kwargs, disable_env_checker=True)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    out = tmp_path / "out"
+    assert search(monkeypatch, out, env="my_spaces:Mine/Digits-v0", evaluations=5) == 0
+    assert len(rows(out)) == 5
+    assert command(monkeypatch, "replay", out, "--module", "my_spaces") == 0
