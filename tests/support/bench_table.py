@@ -9,13 +9,13 @@ from pynascent.envs.spaces import space_from_config
 from pynascent.envs.tables import MetricData, TableData
 
 
-def write_table(path: Path) -> None:
-    """Write a table of NAS-Bench-Macro's 6,561 networks.
+def write_table(path: Path, config: dict | None = None) -> None:
+    """Write a table of a whole space, of NAS-Bench-Macro's 6,561 networks by default.
 
     Accuracies are sums of effects of the choices plus noise that shrinks with epochs, at 12 and 200 epochs;
     many tie, since they are of 500 images.
     """
-    space = space_from_config({"space": "nasbench_macro"})
+    space = space_from_config(config or {"space": "nasbench_macro"})
     architectures = np.concatenate(list(space.enumerate()))
     rng = np.random.default_rng(0)
     effects = np.stack(

@@ -1,0 +1,1 @@
+"""The search agents on NAS-Bench-201 under the protocols ``nats`` and ``direct``."""

@@ -1,0 +1,75 @@
+"""The page's pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pynascent.scripts.benchmarking.drawing import legend_rows, styles
+from pynascent.scripts.benchmarking.results import TaskResults
+from pynascent.scripts.benchmarking.statistics import bootstrap_mean
+from pynascent.scripts.plots import QUIET_STYLE
+
+
+def _panels(path: Path, results: Mapping[str, TaskResults], draw: Callable[[Any, TaskResults, dict], None]) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    agents = list(dict.fromkeys(agent for task in results.values() for agent in task.runs))
+    looks = styles(agents)
+    with pyplot.rc_context({**QUIET_STYLE, "svg.hashsalt": path.stem, "svg.fonttype": "none"}):
+        rows = legend_rows(len(agents)) / 2
+        figure, axes = pyplot.subplots(
+            1, len(results), figsize=(4.2 * len(results), 3.2 + 0.19 * rows), layout="constrained", squeeze=False
+        )
+        for panel, (name, task) in zip(axes[0], results.items(), strict=True):
+            draw(panel, task, looks)
+            panel.set_title(name)
+        found = {
+            label: line for panel in axes[0] for line, label in zip(*panel.get_legend_handles_labels(), strict=True)
+        }
+        figure.legend(found.values(), found.keys(), loc="outside lower center", ncols=6)
+        figure.savefig(path, metadata={"Date": None, "Creator": None})
+        pyplot.close(figure)
+
+
+def over_time(path: Path, results: Mapping[str, TaskResults]) -> None:
+    """Draw the mean of the best validation accuracy over simulated time, with 95 % bootstrap intervals."""
+
+    def draw(axes: Any, task: TaskResults, looks: dict) -> None:
+        lows = []
+        for agent in task.runs:
+            grid, curves = task.over_time(agent, "best", points=60)
+            whole = ~np.isnan(curves).any(axis=0)
+            mean = 100 * curves[:, whole].mean(axis=0)
+            axes.plot(grid[whole], mean, label=agent, **looks[agent])
+            if len(curves) > 1:
+                low, high = bootstrap_mean(100 * curves[:, whole], np.random.default_rng(0))
+                axes.fill_between(grid[whole], low, high, color=looks[agent]["color"], alpha=0.15, linewidth=0)
+            lows.append(np.quantile(mean, 0.08))
+        if task.optimum is not None:
+            axes.axhline(100 * task.optimum, color="#555555", linewidth=0.9, linestyle=(0, (6, 3)))
+            axes.set_ylim(min(lows), 100 * task.optimum + 0.05 * (100 * task.optimum - min(lows)))
+        axes.set(xlabel="simulated seconds", ylabel="best validation accuracy (%)")
+
+    _panels(path, results, draw)
+
+
+def at_optimum(path: Path, results: Mapping[str, TaskResults]) -> None:
+    """Draw the share of runs that have found the optimum, over evaluations."""
+
+    def draw(axes: Any, task: TaskResults, looks: dict) -> None:
+        assert task.optimum is not None
+        for agent, runs in task.runs.items():
+            ends = sorted(end for run in runs if np.isfinite(end := run.evaluations_to(task.optimum)))
+            share = 100 * np.arange(len(ends) + 1) / len(runs)
+            last = max(run.evaluations for run in runs)
+            axes.step([0, *ends, last], [*share, share[-1]], where="post", label=agent, **looks[agent])
+        axes.set(xlabel="evaluations", ylabel="share of runs (%)", ylim=(-2, 102))
+
+    _panels(path, results, draw)
