@@ -68,6 +68,22 @@ def test_a_row_comes_back_as_it_was(tmp_path):
     other.close()
 
 
+def test_who_reads_does_not_stop_who_writes(tmp_path):
+    content = invented_row(np.random.default_rng(0)).pack()
+    writer, reader = (RowStore(tmp_path / "rows.sqlite", "key") for _ in range(2))
+    for seed in range(3):
+        writer.put((0, 0), seed, content)
+    rows = reader.rows()
+    next(rows)  # in the middle of reading
+    started = time.monotonic()
+    writer.put((1, 1), 0, content)
+    assert time.monotonic() - started < 30  # not what the writer waits for a lock
+    assert len(list(rows)) == 2  # as it was when the reading began
+    assert ((1, 1), 0) in reader.done()
+    reader.close()
+    writer.close()
+
+
 def test_what_is_done_is_not_pending():
     order = np.array([[0, 0], [1, 1]])
     assert pending(order, (0, 1), {((0, 0), 1)}) == [((0, 0), 0), ((1, 1), 0), ((1, 1), 1)]
