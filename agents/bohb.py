@@ -16,7 +16,7 @@ from .hyperband import Hyperband, HyperbandSettings
 from .kde import BANDWIDTHS, GoodBadModel, IntArray, Observations
 from .scalarisation import parego
 
-TRIES = 100  # draws that may break a known constraint in a row
+TRIES = 100  # draws that may break a known constraint, or repeat what was drawn, in a row
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,10 @@ class BOHBSettings(HyperbandSettings):
         min_bandwidth: smallest bandwidth of a kernel, in (0, 1); NAS-Bench-201's runs of BOHB use 0.3.
         bandwidth: ``"normal_reference"``, the rule of the paper and of HpBandSter, or ``"categorical"``, the
             repaired rule (`pynascent.agents.kde` says what is wrong with the first on categorical choices).
+        repeats: whether a configuration, or one isomorphic to it, may be drawn again. Where all choices are
+            categorical the model returns to what it likes best, and a bracket's places, and its promotions, go to
+            copies of one configuration; HpBandSter does not look, since real-valued ones never meet. False: such
+            draws are made again, `TRIES` times at most. Promotions are no draws.
         analytic_constraints: train no configuration of which the analytic cost alone says that it breaks a
             constraint of the objective (``flops<=5e8``); such draws are made again, `TRIES` times at most.
             False: the model learns feasibility from what it has tried, as HpBandSter's would.
@@ -47,6 +51,7 @@ class BOHBSettings(HyperbandSettings):
     random_fraction: float = 1 / 3
     min_bandwidth: float = 1e-3
     bandwidth: str = "normal_reference"
+    repeats: bool = True
     analytic_constraints: bool = False
 
     def __post_init__(self) -> None:
@@ -106,7 +111,7 @@ class BOHB(Hyperband):
         self._model: GoodBadModel | None = None
         self._model_fidelity = -1
         self._stale = False  # whether there are observations that the model has not seen
-        self._tried: set[bytes] = set()  # configurations that are not proposed again
+        self._tried: set[bytes] = set()  # configurations that are not drawn again
 
     def tell(self, actions: np.ndarray, rewards: np.ndarray, ok: np.ndarray, infos: dict[str, np.ndarray]) -> None:
         """Keep the observations that can still matter, and hand the results to their brackets."""
@@ -115,7 +120,7 @@ class BOHB(Hyperband):
         if broken.any():  # the named reward need not be below all others, but what breaks a constraint is
             rewards, ok = rewards.copy(), ok & ~broken
             rewards[broken] = -np.inf
-        if rewards.ndim == 2:  # a front needs points, not the same one again
+        if rewards.ndim == 2 and self.settings.repeats:  # a front needs points, not the same one again
             self._tried.update(action[:n].tobytes() for action in actions)
         for action, reward in zip(actions, rewards, strict=True):
             fidelity = int(action[n]) if self._choose else 0
@@ -127,27 +132,49 @@ class BOHB(Hyperband):
     def draw(self) -> np.ndarray:
         """Return a uniform draw, or the model's proposal."""
         self._refit()
-        if self._model is None or self._rng.random() < self.settings.random_fraction:
-            return self._uniform()
-        proposed = self._model.propose(self._rng, self.settings.samples, self._valid())
-        return self._uniform() if proposed is None else proposed
+        drawn = None
+        if self._model is not None and self._rng.random() >= self.settings.random_fraction:
+            drawn = self._model.propose(self._rng, self.settings.samples, self._valid())
+        if drawn is None:
+            drawn = self._uniform()
+        if not self.settings.repeats:  # here, and not when it is told: others may be drawn before that
+            self._tried.add(self._forms(drawn[None])[0].tobytes())
+        return drawn
 
     def _uniform(self) -> np.ndarray:
-        """Return a uniform draw ``(n,)`` that keeps the analytic constraints, or any after `TRIES`."""
-        for _ in range(0 if self._keeps is None else TRIES):
+        """Return a uniform draw ``(n,)`` that may be made.
+
+        After `TRIES` it is a repeated one that keeps the analytic constraints, if there was any, or any at all.
+        """
+        if self._keeps is None and self.settings.repeats:
+            return super().draw()
+        repeated = None
+        for _ in range(TRIES):
             drawn = super().draw()
-            if self._keeps is not None and self._keeps(drawn[None])[0]:
-                return drawn
-        return super().draw()
+            if self._keeps is None or self._keeps(drawn[None])[0]:
+                if self.settings.repeats or self._new(drawn[None])[0]:
+                    return drawn
+                repeated = drawn
+        return super().draw() if repeated is None else repeated
+
+    def _forms(self, rows: IntArray) -> IntArray:
+        """Return that by which configurations ``(b, n)`` are compared, ``(b, n)``."""
+        return rows if self.settings.repeats else self._space.canonical(rows)
+
+    def _new(self, rows: IntArray) -> NDArray[np.bool_]:
+        """Say which configurations ``(b, n)`` were not tried, ``(b,)``."""
+        return np.array([form.tobytes() not in self._tried for form in self._forms(rows)], dtype=bool)
 
     def _valid(self) -> Callable[[IntArray], NDArray[np.bool_]] | None:
         """Return what says which of the model's draws ``(b, n)`` may be proposed; None: all."""
-        space, keeps, tried = self._space, self._keeps, self._tried
-        if keeps is None and not tried:
+        space, keeps = self._space, self._keeps
+        if keeps is None and not self._tried:
             return space.valid if space.constrained else None
 
         def valid(rows: IntArray) -> NDArray[np.bool_]:
-            allowed = space.valid(rows) & np.array([row.tobytes() not in tried for row in rows], dtype=bool)
+            allowed = space.valid(rows)
+            if allowed.any():
+                allowed[allowed] = self._new(rows[allowed])  # an invalid configuration has no canonical form
             if keeps is not None and allowed.any():
                 allowed[allowed] = keeps(rows[allowed])
             return allowed

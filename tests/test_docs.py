@@ -58,6 +58,13 @@ def test_the_expectation_of_random_search_as_the_docs_write_it():
     exec(compile(code, "docs/benchmark.md", "exec"), {})
 
 
+def test_bandwidths_are_what_the_docs_say(capsys):
+    code = next(code for code in examples(DOCS / "bohb.md") if "normal_reference" in code)
+    exec(compile(code, "docs/bohb.md", "exec"), {})
+    stated = re.findall(r"^print.*# (\[.*\])$", code, flags=re.MULTILINE)
+    assert len(stated) == 3 and capsys.readouterr().out.splitlines() == stated
+
+
 def test_the_outside_agent_of_the_docs_runs_in_the_benchmark(tmp_path, monkeypatch):
     import pytest
 

@@ -65,6 +65,55 @@ def test_analytic_constraints_that_nothing_keeps_do_not_hang():
     assert len(agent.search(environment(agent, objective), SearchBudget(evaluations=30), 0)) == 30
 
 
+def drawn_of(history):
+    """Return the canonical forms of a single-fidelity history, in order."""
+    forms = ChainSpace().canonical(np.array([row["architecture"] for row in history.rows]))
+    return [form.tobytes() for form in forms]
+
+
+def test_without_repeats_nothing_isomorphic_is_drawn_twice_and_with_them_much_is():
+    objective = Objective({"accuracy": 1.0})
+    distinct = []
+    for repeats in (False, True):
+        agent = make_agent("bohb", bandwidth="categorical", repeats=repeats)
+        drawn = drawn_of(agent.search(environment(agent, objective), SearchBudget(evaluations=200), 0))
+        distinct.append(len(set(drawn)))
+    assert distinct[0] == 200 and distinct[1] < 160
+
+
+def test_without_repeats_configurations_are_still_promoted():
+    agent = make_agent("bohb", repeats=False)
+    env = environment(agent, Objective({"accuracy": 1.0}), epochs="choose")
+    history = agent.search(env, SearchBudget(evaluations=120), 0)
+    seen = [(tuple(row["architecture"]), row["epochs"]) for row in history.rows]
+    assert len(set(seen)) == 120  # none twice at the same fidelity
+    assert len({architecture for architecture, _ in seen}) < 100  # and yet many at several
+
+
+def test_without_repeats_actions_under_way_are_drawn_once():
+    agent = make_agent("bohb", repeats=False, random_fraction=0.0)
+    space = ChainSpace(stages=1, blocks=1)
+    agent.begin(space, (), np.random.default_rng(0))
+    asked = agent.ask(20)  # none of them is told yet
+    assert len(np.unique(space.canonical(asked), axis=0)) == 20
+
+
+def test_without_repeats_an_exhausted_space_is_drawn_again_within_its_constraints():
+    """36 architectures, fewer up to isomorphism: a search of 60 goes on, and breaks no known constraint."""
+    space = ChainSpace(stages=1, blocks=2, operations=("skip", "conv_1x1", "conv_3x3"))
+    everything = np.concatenate(list(space.enumerate()))
+    limit = float(np.median(space.cost(everything)["flops"]))
+    objective = Objective({"accuracy": 1.0}, constraints=(f"flops<={limit}",))
+    agent = make_agent("bohb", repeats=False, analytic_constraints=True)
+    options = {"observation": agent.observation, "autoreset_mode": agent.autoreset_mode}
+    env = SearchVectorEnv(1, SearchTask(Analytic(2, space=space), objective), "propose", **options)
+    history = agent.search(env, SearchBudget(evaluations=60), 0)
+    feasible = everything[space.cost(everything)["flops"] <= limit]
+    forms = {form.tobytes() for form in space.canonical(np.array([row["architecture"] for row in history.rows]))}
+    assert len(history) == 60 and (history.column("flops") <= limit).all()
+    assert forms == {form.tobytes() for form in space.canonical(feasible)}
+
+
 @pytest.mark.parametrize("epochs", [27, "choose"])
 def test_vector_rewards_are_searched_and_repeat(epochs):
     objective = Objective({"accuracy": 1.0, "ln_flops": -0.1}, vector=True)
