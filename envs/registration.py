@@ -30,8 +30,8 @@ DIGITS = TaskSpec(
     description="NAS-Digits, in the package: chain networks, all trained on scikit-learn's digits (8x8), with ISI",
     evaluator=_TABLE_EVALUATOR,
     arguments={"table": "digits"},
-    lam=0.055,
-    mu=0.2,
+    lam=0.06,
+    mu=0.3,
 )
 
 # On the public benchmarks the reward is the accuracy itself, as published comparisons have it; λ is an argument.
