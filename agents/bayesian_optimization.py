@@ -36,6 +36,8 @@ class BayesianOptimizationSettings(Settings):
         draws: candidates drawn uniformly, in spaces too large to keep all distinct architectures.
         mutants: candidates mutated from the best, in such spaces.
         parents: how many of the best are mutated.
+        local: every so many queries one is for a neighbour of the best architecture; 0: none is.
+        local_after: results before the first of these.
     """
 
     initial: int = 5
@@ -47,13 +49,15 @@ class BayesianOptimizationSettings(Settings):
     draws: int = 500
     mutants: int = 900
     parents: int = 10
+    local: int = 2
+    local_after: int = 25
 
     def __post_init__(self) -> None:
         """Check the ranges."""
         for name, least in (("initial", 1), ("members", 1), ("steps", 0), ("first_steps", 0), ("draws", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name}={getattr(self, name)!r}: give at least {least}")
-        for name, least in (("mutants", 0), ("parents", 1), ("refit", 0)):
+        for name, least in (("mutants", 0), ("parents", 1), ("refit", 0), ("local", 0), ("local_after", 0)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name}={getattr(self, name)!r}: give at least {least}")
         if self.compression is not None and not self.compression > 0:
@@ -70,7 +74,12 @@ class BayesianOptimization(OneByOneAgent):
     are averaged over, drawn by Markov chains from their posterior (Snoek et al., 2012, NeurIPS).
 
     Candidates are all canonical forms, each at most once, where there are at most `FORMS`; in larger spaces
-    draws and mutants of the best that are unseen. A failed evaluation counts as the worst so far. What is under
+    draws and mutants of the best that are unseen. Every ``local``-th query chooses among the unseen neighbours of
+    the best architecture alone (of the next best, when all of its are seen): a smooth model is soon sure of what
+    one changed choice does, and where choices interact it errs there. Local search alone is strong in such
+    spaces (White et al., 2021, UAI, "Exploring the Loss Landscape in Neural Architecture Search").
+
+    A failed evaluation counts as the worst so far. What is under
     way is believed to have the predicted value (Ginsbourger et al., 2010, "Kriging is well-suited to
     parallelize optimization"). When every distinct architecture is seen, draws are uniform.
     """
@@ -93,6 +102,7 @@ class BayesianOptimization(OneByOneAgent):
         self._fits: list[Fit] = []
         self._posterior: Posterior | None = None
         self._fitted = 0  # results at the last fit
+        self._exhausted: set[int] = set()  # the numbers of those without unseen neighbours
 
     def propose(self) -> tuple[np.ndarray, int]:
         """Return the architecture with the largest expected improvement, and its number."""
@@ -135,6 +145,15 @@ class BayesianOptimization(OneByOneAgent):
 
     def _forms(self, rewards: FloatArray, told: NDArray[np.int64]) -> np.ndarray:
         """Return the candidates ``(m, n)``, none where all that are known are seen."""
+        every = self.settings.local
+        if every and len(told) >= self.settings.local_after and len(rewards) % every == every - 1:
+            for number in told[np.argsort(-rewards[told], kind="stable")]:
+                if number in self._exhausted or not np.isfinite(rewards[number]):
+                    continue
+                forms = self._candidates.beside(self._asked[number])
+                if len(forms):
+                    return forms
+                self._exhausted.add(number)
         if self._candidates.all is not None:
             return self._candidates.all if self._candidates.unseen.any() else self._candidates.all[:0]
         s = self.settings
@@ -151,7 +170,7 @@ class BayesianOptimization(OneByOneAgent):
             self._fitted = len(told)
             self._order = [*told, *np.setdiff1d(np.arange(len(self._asked)), told)]
             self._posterior = None
-        if self._posterior is not None:
+        if forms is self._candidates.all and self._posterior is not None:
             return self._posterior
         observed = [block[self._order] for block in self._observed]
         if forms is not self._candidates.all:  # other candidates each time

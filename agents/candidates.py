@@ -55,6 +55,11 @@ class Candidates:
                 return forms[new[0]]
         return self._space.sample(self._rng, 1)[0]
 
+    def beside(self, architecture: IntArray) -> IntArray:
+        """Return the distinct unseen forms ``(k, n)`` one choice away from an architecture ``(n,)``."""
+        forms = np.unique(self._space.canonical(self._space.neighbours(architecture)), axis=0)
+        return forms[self.is_new(forms)]
+
     def around(self, best: IntArray, draws: int, mutants: int) -> IntArray:
         """Return distinct unseen forms ``(≤ draws + mutants, n)``: uniform draws, and mutants of good ones.
 

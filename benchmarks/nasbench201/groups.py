@@ -18,8 +18,8 @@ _EVOLUTION_SETTINGS = tuple(
     for setting in (f"{label}.population_size={population}", f"{label}.sample_size={sample}")
 )
 _EVOLUTION_AGENTS = tuple(f"{label}=regularized_evolution" for label in EVOLUTION)
-_BOHB = ("bohb", "bohb-categorical=bohb")
-_BOHB_SETTINGS = ("bohb-categorical.bandwidth=categorical",)
+_BOHB = ("bohb", "bohb-repaired=bohb")
+_BOHB_SETTINGS = ("bohb-repaired.bandwidth=categorical", "bohb-repaired.repeats=false")
 _DIRECT = tuple(f"NASBench201-{name}={count}" for name, count in zip(DATASETS, (100, 100, 200), strict=True))
 
 

@@ -64,10 +64,11 @@ def in_processes(
                 "a process of the benchmark was ended from outside (out of memory?): finished runs are kept, "
                 "--resume goes on; fewer --processes need less memory"
             ) from error
-        finally:
+        except BaseException:  # interrupted, or nobody wants the rest
             pool.shutdown(wait=False, cancel_futures=True)
             for process in list((getattr(pool, "_processes", None) or {}).values()):
-                process.terminate()  # of an interrupted benchmark; after a finished one they have nothing to do
+                process.terminate()
+            raise
 
 
 def in_ray(questions: Sequence[Mapping[str, Any]], address: str | None, processes: int | None) -> Iterator[Outcome]:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pynascent.agents import AGENTS, make_agent
+from pynascent.agents.candidates import Candidates
 from pynascent.agents.targets import standardised
 from pynascent.envs import SearchBudget
 from pynascent.envs.spaces import ChainSpace, NASBench101Space, VisionTransformerSpace
@@ -159,3 +160,33 @@ def test_settings_out_of_range_are_one_line(name):
         make_agent(name, **{field: 0})
     assert "\n" not in str(error.value)
     assert name in AGENTS
+
+
+def test_every_second_query_is_beside_the_best_once_there_are_results():
+    agent = make_agent("bayesian_optimization", local=2, local_after=10)
+    history = agent.search(make_env(agent, lanes=1), SearchBudget(evaluations=30), seed=0)
+    rows, rewards = history.column("architecture"), history.column("reward")
+    space = ChainSpace()
+    beside = []
+    for number in range(10, 30):
+        best = rows[:number][rewards[:number].argmax()]
+        near = space.canonical(space.neighbours(best))
+        beside.append((near == space.canonical(rows[number][None])).all(axis=1).any())
+    assert all(beside[1::2])  # the queries with odd numbers; the best has more neighbours than are asked for
+    plain = make_agent("bayesian_optimization", local=0)
+    assert plain.search(make_env(plain, lanes=1), SearchBudget(evaluations=30), seed=0).column("reward").tolist() != (
+        rewards.tolist()
+    )
+
+
+def test_neighbours_are_forms_that_were_not_seen():
+    space = ChainSpace(stages=1, blocks=1, operations=("skip", "conv_1x1"), widths=(4, 8))
+    candidates = Candidates(space, np.random.default_rng(0))
+    assert candidates.all is not None
+    for form in candidates.all:
+        assert len(candidates.beside(form)) > 0
+        for near in candidates.beside(form):
+            assert (space.canonical(space.neighbours(form)) == near).all(axis=1).any()
+    for form in candidates.all:
+        candidates.see(form)
+    assert all(len(candidates.beside(form)) == 0 for form in candidates.all)
