@@ -18,13 +18,14 @@ from .peers import DIRECT_PEERS, NATS_PEERS, PUBLISHED, Peer
 Results = Mapping[str, TaskResults]
 """Dataset → the runs of all agents on it."""
 
+RANDOM = "random"  # it comes first
 QUERIES = {"CIFAR10": (20, 40, 60, 100), "CIFAR100": (20, 40, 60, 100), "ImageNet16": (40, 60, 100, 200)}
 
 
 def read(out: Path, protocol: str) -> dict[str, TaskResults]:
     """Return what all groups of a protocol have played, by dataset, policies of one kind together."""
     merged: dict[str, TaskResults] = {}
-    for folder in sorted(out.glob(f"{protocol}*")):
+    for folder in sorted(out.glob(f"{protocol}*"), key=lambda folder: (RANDOM not in folder.name, folder.name)):
         for task in read_results(BenchmarkFolder(folder)):
             dataset = task.label.removeprefix("NASBench201-")
             into = merged.setdefault(dataset, TaskResults(task.label, task.config))
@@ -103,7 +104,7 @@ def _seeds(results: Results, agent: str) -> str:
 
 def _against_random(results: Results) -> list[str]:
     """Welch's test of every agent's report against random search's, Holm over the whole table."""
-    agents = [agent for agent in agents_of(results) if agent != "random"]
+    agents = [agent for agent in agents_of(results) if agent != RANDOM]
     cells: dict[tuple[str, str], float] = {}
     for name, task in results.items():
         for agent in agents:
