@@ -45,6 +45,7 @@ def over_time(path: Path, results: Mapping[str, TaskResults]) -> None:
         lows = []
         for agent in task.runs:
             grid, curves = task.over_time(agent, "best", points=60)
+            grid = grid / 1000
             whole = ~np.isnan(curves).any(axis=0)
             mean = 100 * curves[:, whole].mean(axis=0)
             axes.plot(grid[whole], mean, label=agent, **looks[agent])
@@ -55,7 +56,7 @@ def over_time(path: Path, results: Mapping[str, TaskResults]) -> None:
         if task.optimum is not None:
             axes.axhline(100 * task.optimum, color="#555555", linewidth=0.9, linestyle=(0, (6, 3)))
             axes.set_ylim(min(lows), 100 * task.optimum + 0.05 * (100 * task.optimum - min(lows)))
-        axes.set(xlabel="simulated seconds", ylabel="best validation accuracy (%)")
+        axes.set(xlabel="simulated time (1,000 s)", ylabel="best validation accuracy (%)")
 
     _panels(path, results, draw)
 
