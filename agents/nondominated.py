@@ -18,6 +18,20 @@ def dominates(values: FloatArray) -> NDArray[np.bool_]:
     return no_worse & ~no_worse.T  # no worse, and the other is not no worse in turn
 
 
+def first_front(values: FloatArray) -> IntArray:
+    """Return the indices, ascending, of the rows ``(N, k)`` that none dominates, in memory of N times the front's size.
+
+    The first of `nondominated_fronts`, for numbers of rows whose N × N order is too large.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    front: list[int] = []
+    for i in np.lexsort(-values.T[::-1]).tolist() if len(values) else []:  # only an earlier one can dominate
+        over = (values[front] >= values[i]).all(axis=1) & (values[front] > values[i]).any(axis=1)
+        if not over.any():
+            front.append(i)
+    return np.sort(np.array(front, dtype=np.int64))
+
+
 def nondominated_fronts(values: FloatArray) -> list[IntArray]:
     """Sort ``(N, k)`` rewards into fronts by fast non-dominated sorting (Deb et al., 2002, section III.A).
 

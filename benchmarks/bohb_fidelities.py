@@ -56,18 +56,11 @@ def play(options: argparse.Namespace, seconds: float) -> None:
 
 def read(folder: Path, task: str, times: np.ndarray) -> dict[str, np.ndarray]:
     """Return each agent's best value after each time, ``(seeds, times)``."""
-    from pynascent.scripts.benchmarking.run_file import read_run
+    from pynascent.scripts.benchmarking.folder import BenchmarkFolder
+    from pynascent.scripts.benchmarking.results import read_results
 
-    found = {}
-    for label in AGENTS:
-        runs = []
-        for path in sorted((folder / "runs" / task / label).glob("*.npz")):
-            rows = read_run(path).rows
-            best = np.fmax.accumulate(rows["value"])  # NaN below the largest fidelity
-            last = np.searchsorted(rows["clock_seconds"], times, side="right") - 1
-            runs.append(np.where(last >= 0, best[np.maximum(last, 0)], np.nan))
-        found[label] = np.array(runs)
-    return found
+    [found] = [results for results in read_results(BenchmarkFolder(folder)) if results.label == task]
+    return {label: np.stack([run.at(times, "best") for run in found.runs[label]]) for label in AGENTS}
 
 
 def main() -> None:
@@ -84,9 +77,7 @@ def main() -> None:
     full = full_training_seconds(options.task)
     play(options, full * marks[-1])
 
-    from scipy import stats
-
-    from pynascent.scripts.benchmarking.statistics import holm
+    from pynascent.scripts.benchmarking.statistics import holm, welch
 
     values = read(options.out, options.task, full * np.array(marks))
     print(f"{options.task}: a full training takes {full:.4g} s; seeds {options.seeds}")
@@ -99,8 +90,7 @@ def main() -> None:
         for peer in PEERS if label not in PEERS else ():
             for i in range(len(marks)):
                 x, y = (runs[~np.isnan(runs[:, i]), i] for runs in (values[label], values[peer]))
-                p: Any = stats.ttest_ind(x, y, equal_var=False)
-                found.append((f"{label} − {peer}", x.mean() - y.mean(), float(p.pvalue)))
+                found.append((f"{label} − {peer}", x.mean() - y.mean(), welch(x, y)))
     corrected = holm(np.array([p for _, _, p in found]))
     print("\n| difference (p, Holm) |" + "".join(f" {mark} |" for mark in marks) + "\n| --- |" + " --- |" * len(marks))
     for start in range(0, len(found), len(marks)):

@@ -50,17 +50,22 @@ class SearchHistory:
         Raises:
             ValueError: rewards are vectors, of which none need be the best.
         """
-        done = [row for row in self.rows if row["status"] == "ok"]
-        if not done:
+        compared = self.comparable()
+        if not compared:
             return None
-        if isinstance(done[0]["reward"], list):
+        if isinstance(compared[0]["reward"], list):
+            count = len(compared[0]["reward"])
             raise ValueError(
-                f"the objective gives {len(done[0]['reward'])} rewards, and no row need be the best in all: take the "
-                "front of history.column('reward'), whose columns are all to be maximised"
+                f"the objective gives {count} rewards, and no row need be the best in all: take the front of "
+                "history.column('reward'), whose columns are all to be maximised"
             )
-        largest = max(row["epochs"] for row in done)
-        # max keeps the first of equals
-        return max((row for row in done if row["epochs"] == largest), key=lambda row: row["reward"])
+        return max(compared, key=lambda row: row["reward"])  # the first of equals
+
+    def comparable(self) -> list[dict[str, Any]]:
+        """Return the successful rows at the largest fidelity that any of them has, in order."""
+        done = [row for row in self.rows if row["status"] == "ok"]
+        largest = max((row["epochs"] for row in done), default=0)
+        return [row for row in done if row["epochs"] == largest]
 
 
 class RecordSearch:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..envs.spaces.base import IntArray
 from .digits_rows import Row
+from .sqlite_file import open_sqlite
 
 Architecture = tuple[int, ...]
 
@@ -22,10 +22,7 @@ class RowStore:
 
     def __init__(self, path: Path, key: str) -> None:
         self.path, self._key = path, key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path, timeout=60.0)
-        self._db.execute("PRAGMA journal_mode=WAL")  # so that someone who reads does not stop a build that writes
-        self._db.execute("PRAGMA synchronous=FULL")  # and a row is on disk when `put` returns
+        self._db = open_sqlite(path)
         self._db.execute(
             "CREATE TABLE IF NOT EXISTS rows (settings TEXT, architecture TEXT, seed INTEGER, row BLOB NOT NULL, "
             "PRIMARY KEY (settings, architecture, seed)) WITHOUT ROWID"

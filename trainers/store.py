@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .sqlite_file import open_sqlite
+
 SCHEMA = 1
 _TABLES = """
 CREATE TABLE IF NOT EXISTS evaluations (
@@ -151,11 +153,8 @@ class EvaluationStore:
         # A connection does not survive a fork: the child opens its own and leaves the parent's alone.
         if self._connection is not None and self._process == os.getpid():
             return self._connection
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self.path, timeout=60, check_same_thread=False)
+        connection = open_sqlite(self.path)
         try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             if version not in (0, SCHEMA):
                 raise OSError(f"its schema is {version}, this version reads {SCHEMA}")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .markdown import grid, number, percent
+from ..markdown import grid, number, percent
 from .measured import Measured
 from .oracle import Front, RandomSearch
 

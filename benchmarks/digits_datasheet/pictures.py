@@ -10,7 +10,7 @@ import numpy as np
 
 from pynascent.scripts.plots import QUIET_STYLE
 
-from .markdown import number
+from ..markdown import number
 from .measured import Measured
 from .oracle import Front, RandomSearch
 from .ranks import best_quarter, spearman, two_seeds, with_other_trainings

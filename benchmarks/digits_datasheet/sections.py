@@ -6,7 +6,7 @@ from math import sqrt
 
 import numpy as np
 
-from .markdown import grid, number, percent
+from ..markdown import grid, number, percent
 from .measured import Mask, Measured
 from .ranks import best_quarter, partial_spearman, spearman, spread, two_seeds, with_other_trainings
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .markdown import grid, percent
+from ..markdown import grid, percent
 from .measured import Measured
 
 LAMBDAS = tuple(step / 200 for step in range(21))  # 0 to 0.1

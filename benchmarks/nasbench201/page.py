@@ -11,9 +11,11 @@ from pynascent.scripts.benchmarking.folder import BenchmarkFolder
 from pynascent.scripts.benchmarking.results import Run, TaskResults, read_results
 from pynascent.scripts.benchmarking.statistics import holm, welch, wilson
 
+from ..markdown import grid
 from . import pictures
 from .groups import DATASETS
-from .peers import DIRECT_PEERS, NATS_PEERS, PUBLISHED, Peer
+from .peers import PEERS, PUBLISHED
+from .pictures import agents_of
 
 Results = Mapping[str, TaskResults]
 """Dataset → the runs of all agents on it."""
@@ -59,20 +61,9 @@ def write_page(out: Path, docs: Path) -> Path:
     return path
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return the lines of a Markdown table."""
-    return ["| " + " | ".join(cells) + " |" for cells in (headings, ["---"] * len(headings), *rows)]
-
-
-def agents_of(results: Results) -> list[str]:
-    """Return all agents, in the order of the groups."""
-    return list(dict.fromkeys(agent for task in results.values() for agent in task.runs))
-
-
 def _percent(values: np.ndarray) -> str:
-    return (
-        f"{100 * values.mean():.2f} ± {100 * values.std(ddof=1):.2f}" if len(values) > 1 else f"{100 * values[0]:.2f}"
-    )
+    mean = f"{100 * values.mean():.2f}"
+    return f"{mean} ± {100 * values.std(ddof=1):.2f}" if len(values) > 1 else mean
 
 
 def _nats(results: Results) -> list[str]:
@@ -90,11 +81,14 @@ def _nats(results: Results) -> list[str]:
             ]
             rows.append([f"`{agent}`", _seeds(results, agent), *cells])
         if measure == "report":
-            rows += [[f"{peer.name} (published)", "", *peer.cells(datasets)] for peer in PUBLISHED]
+            rows += [
+                [f"{name} (published)", "", *(f"{means[DATASETS.index(dataset)]:.2f}" for dataset in datasets)]
+                for name, means in PUBLISHED.items()
+            ]
         else:
             best = [f"{100 * results[name].optimum:.2f}" if results[name].optimum else "" for name in datasets]
             rows.append(["the table's best", "", *best])
-        lines += [title, "", *table(["agent", "seeds", *datasets], rows), ""]
+        lines += [title, "", *grid(["agent", "seeds", *datasets], rows), ""]
     return [*lines, *_against_random(results), "", *_random(results), "", *_peers(results)]
 
 
@@ -108,8 +102,8 @@ def _against_random(results: Results) -> list[str]:
     cells: dict[tuple[str, str], float] = {}
     for name, task in results.items():
         for agent in agents:
-            if agent in task.runs and "random" in task.runs:
-                cells[agent, name] = welch(task.scores(agent, "report"), task.scores("random", "report"))
+            if agent in task.runs and RANDOM in task.runs:
+                cells[agent, name] = welch(task.scores(agent, "report"), task.scores(RANDOM, "report"))
     corrected = dict(zip(cells, holm(np.array(list(cells.values()))), strict=True))
     rows = []
     for agent in agents:
@@ -118,13 +112,13 @@ def _against_random(results: Results) -> list[str]:
             if (agent, name) not in corrected:
                 row.append("")
                 continue
-            gain = task.scores(agent, "report").mean() - task.scores("random", "report").mean()
+            gain = task.scores(agent, "report").mean() - task.scores(RANDOM, "report").mean()
             row.append(f"{100 * gain:+.2f}, p = {corrected[agent, name]:.1g}")
         rows.append(row)
     return [
         "Test accuracy above that of `random` (percentage points), Welch's test, Holm's correction over the table:",
         "",
-        *table(["agent", *results], rows),
+        *grid(["agent", *results], rows),
     ]
 
 
@@ -132,10 +126,10 @@ def _random(results: Results) -> list[str]:
     rows = []
     for name, task in results.items():
         expected = task.facts.get("random")
-        if not expected or "random" not in task.runs:
+        if not expected or RANDOM not in task.runs:
             continue
         for measure, what in (("value", "validation"), ("report", "test")):
-            scores = task.scores("random", measure)
+            scores = task.scores(RANDOM, measure)
             error = scores.std(ddof=1) / np.sqrt(len(scores))
             exact = expected[measure]
             rows.append(
@@ -150,48 +144,43 @@ def _random(results: Results) -> list[str]:
     return [
         "Random search beside its expectation, which the table gives exactly (mean ± standard error):",
         "",
-        *table(["dataset", "accuracy", "exact (%)", "measured (%)", "standard errors apart"], rows),
+        *grid(["dataset", "accuracy", "exact (%)", "measured (%)", "standard errors apart"], rows),
     ]
 
 
 def _peers(results: Results) -> list[str]:
     rows = []
-    for peer in NATS_PEERS:
+    for peer in PEERS:
         cells = []
-        for name in results:
-            ours = _of(results[name], peer)
-            mean, spread = peer.figures[name]
+        for name, task in results.items():
+            mean, spread = peer.nats[DATASETS.index(name)]
             text = f"{mean:.2f} ± {spread:.2f}"
-            if ours is not None:
-                text += f" / {_percent(ours)}"
+            if peer.ours in task.runs:
+                text += f" / {_percent(task.scores(peer.ours, 'report'))}"
             cells.append(text)
         rows.append([peer.name, f"`{peer.ours}`", *cells])
     return [
         "Peers, measured with their own code on the same tables under the same protocol, beside ours (theirs / ours, "
         "test accuracy in %):",
         "",
-        *table(["peer", "our agent", *results], rows),
+        *grid(["peer", "our agent", *results], rows),
     ]
-
-
-def _of(task: TaskResults, peer: Peer) -> np.ndarray | None:
-    return task.scores(peer.ours, "report") if peer.ours in task.runs else None
 
 
 def _direct(results: Results) -> list[str]:
     lines = []
     for name, task in results.items():
-        counts, peers = QUERIES[name], {peer.ours: peer.figures[name] for peer in DIRECT_PEERS}
+        counts, peers = QUERIES[name], {peer.ours: peer.direct[DATASETS.index(name)] for peer in PEERS}
         rows = []
         for agent, runs in task.runs.items():
-            theirs = f"{peers[agent][0]:g} after {peers[agent][1]:g}" if agent in peers else ""
+            theirs = f"{peers[agent]:g} after {counts[-1]}" if agent in peers else ""
             shares = [_share(task, runs, count) for count in counts]
             rows.append([f"`{agent}`", str(len(runs)), *shares, theirs, _decision(runs)])
         lines += [
             f"{name}: share of runs (%) that have found the optimum after so many evaluations, with Wilson's 95 % "
             "interval; the share of the peer's own code; the median time of agent and environment per evaluation:",
             "",
-            *table(["agent", "seeds", *map(str, counts), "peer", "ms"], rows),
+            *grid(["agent", "seeds", *map(str, counts), "peer", "ms"], rows),
             "",
         ]
     return lines[:-1]

@@ -9,18 +9,19 @@ from typing import Any
 import numpy as np
 
 from pynascent.scripts.benchmarking.drawing import legend_rows, styles
+from pynascent.scripts.benchmarking.figures import mean_with_interval, share_of_runs
 from pynascent.scripts.benchmarking.results import TaskResults
-from pynascent.scripts.benchmarking.statistics import bootstrap_mean
-from pynascent.scripts.plots import QUIET_STYLE
+from pynascent.scripts.plots import QUIET_STYLE, _matplotlib
+
+
+def agents_of(results: Mapping[str, TaskResults]) -> list[str]:
+    """Return all agents, in the order of the groups."""
+    return list(dict.fromkeys(agent for task in results.values() for agent in task.runs))
 
 
 def _panels(path: Path, results: Mapping[str, TaskResults], draw: Callable[[Any, TaskResults, dict], None]) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    agents = list(dict.fromkeys(agent for task in results.values() for agent in task.runs))
+    pyplot = _matplotlib()
+    agents = agents_of(results)
     looks = styles(agents)
     with pyplot.rc_context({**QUIET_STYLE, "svg.hashsalt": path.stem, "svg.fonttype": "none"}):
         rows = legend_rows(len(agents)) / 2
@@ -45,14 +46,8 @@ def over_time(path: Path, results: Mapping[str, TaskResults]) -> None:
         lows = []
         for agent in task.runs:
             grid, curves = task.over_time(agent, "best", points=60)
-            grid = grid / 1000
-            whole = ~np.isnan(curves).any(axis=0)
-            mean = 100 * curves[:, whole].mean(axis=0)
-            axes.plot(grid[whole], mean, label=agent, **looks[agent])
-            if len(curves) > 1:
-                low, high = bootstrap_mean(100 * curves[:, whole], np.random.default_rng(0))
-                axes.fill_between(grid[whole], low, high, color=looks[agent]["color"], alpha=0.15, linewidth=0)
-            lows.append(np.quantile(mean, 0.08))
+            mean_with_interval(axes, grid / 1000, 100 * curves, agent, looks[agent])
+            lows.append(np.quantile(axes.get_lines()[-1].get_ydata(), 0.08))
         if task.optimum is not None:
             axes.axhline(100 * task.optimum, color="#555555", linewidth=0.9, linestyle=(0, (6, 3)))
             axes.set_ylim(min(lows), 100 * task.optimum + 0.05 * (100 * task.optimum - min(lows)))
@@ -67,10 +62,6 @@ def at_optimum(path: Path, results: Mapping[str, TaskResults]) -> None:
     def draw(axes: Any, task: TaskResults, looks: dict) -> None:
         assert task.optimum is not None
         for agent, runs in task.runs.items():
-            ends = sorted(end for run in runs if np.isfinite(end := run.evaluations_to(task.optimum)))
-            share = 100 * np.arange(len(ends) + 1) / len(runs)
-            last = max(run.evaluations for run in runs)
-            axes.step([0, *ends, last], [*share, share[-1]], where="post", label=agent, **looks[agent])
-        axes.set(xlabel="evaluations", ylabel="share of runs (%)", ylim=(-2, 102))
+            share_of_runs(axes, runs, task.optimum, False, agent, looks[agent])
 
     _panels(path, results, draw)

@@ -47,8 +47,6 @@ def _policy(path: Path, seed: int) -> Path:
             "PyNASCENT/NASBench201-CIFAR10-Build-v0",
             num_envs=8,
             epochs=12,
-            lam=0.0,
-            mu=0.0,
             observation=agent.observation,
             autoreset_mode=agent.autoreset_mode,
         )

@@ -9,11 +9,35 @@ import numpy as np
 
 from .drawing import legend_rows, styles, svg
 from .pareto import median_attainment
-from .results import TaskResults, performance_profiles
+from .results import Run, TaskResults, performance_profiles
 from .statistics import average_ranks, bootstrap_mean, cliques, critical_difference
 
 Figure = tuple[str, str]
 """A caption and a picture."""
+
+
+def mean_with_interval(axes: Any, grid: Any, curves: Any, agent: str, style: dict[str, Any]) -> None:
+    """Draw the mean of ``(runs, t)`` curves with its 95 % bootstrap interval, from where all runs have a value."""
+    whole = ~np.isnan(curves).any(axis=0)
+    if not whole.any():
+        return
+    grid, curves = grid[whole], curves[:, whole]
+    axes.plot(grid, curves.mean(axis=0), label=agent, **style)
+    if len(curves) > 1:
+        low, high = bootstrap_mean(curves, np.random.default_rng(0))
+        axes.fill_between(grid, low, high, color=style["color"], alpha=0.18, linewidth=0)
+
+
+def share_of_runs(
+    axes: Any, runs: Sequence[Run], level: float, by_time: bool, agent: str, style: dict[str, Any]
+) -> None:
+    """Draw the share of an agent's runs that have reached a value, over evaluations or simulated time."""
+    ends = sorted(run.seconds_to(level) if by_time else run.evaluations_to(level) for run in runs)
+    ends = [end for end in ends if np.isfinite(end)]
+    last = max(run.clock[-1] if by_time else run.evaluations for run in runs)
+    steps = np.arange(len(ends) + 1) / len(runs) * 100
+    axes.step([0, *ends, last], [*steps, steps[-1]], where="post", label=agent, **style)
+    axes.set(xlabel="simulated seconds" if by_time else "evaluations", ylabel="share of runs (%)", ylim=(-2, 102))
 
 
 class TaskFigures:
@@ -70,16 +94,7 @@ class TaskFigures:
         return svg(f"{self.task.label}-{name}", draw, legend_rows(len(self.styles) + extra), **more)
 
     def _mean(self, axes: Any, agent: str, grid: Any, curves: Any) -> None:
-        """Draw a mean with its interval, from where all runs have a value."""
-        whole = ~np.isnan(curves).any(axis=0)
-        if not whole.any():
-            return
-        grid, curves = grid[whole], curves[:, whole]
-        style = self.styles[agent]
-        axes.plot(grid, curves.mean(axis=0), label=agent, **style)
-        if len(curves) > 1:
-            low, high = bootstrap_mean(curves, np.random.default_rng(0))
-            axes.fill_between(grid, low, high, color=style["color"], alpha=0.18, linewidth=0)
+        mean_with_interval(axes, grid, curves, agent, self.styles[agent])
 
     def _focus(self, axes: Any, top: float | None) -> None:
         """Leave the first steps, which are far below, out of the picture."""
@@ -128,14 +143,7 @@ class TaskFigures:
 
         def draw(axes: Any) -> None:
             for agent, runs in self.task.runs.items():
-                ends = sorted(run.seconds_to(level) if by_time else run.evaluations_to(level) for run in runs)
-                ends = [end for end in ends if np.isfinite(end)]
-                last = max(run.clock[-1] if by_time else run.evaluations for run in runs)
-                steps = np.arange(len(ends) + 1) / len(runs) * 100
-                axes.step([0, *ends, last], [*steps, steps[-1]], where="post", label=agent, **self.styles[agent])
-            axes.set(
-                xlabel="simulated seconds" if by_time else "evaluations", ylabel="share of runs (%)", ylim=(-2, 102)
-            )
+                share_of_runs(axes, runs, level, by_time, agent, self.styles[agent])
             if by_time:
                 axes.ticklabel_format(axis="x", style="sci", scilimits=(-3, 5), useMathText=False)
 

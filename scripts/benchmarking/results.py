@@ -62,6 +62,14 @@ class Run:
         reached = self.best_by_clock >= target
         return float(self.clock[np.argmax(reached)]) if reached.any() else NEVER
 
+    def at(self, times: FloatArray, what: str) -> FloatArray:
+        """Return the best value (``"best"``) or its report (``"report"``) at times ``(t,)`` in simulated seconds.
+
+        NaN before the first evaluation has ended.
+        """
+        ended = np.searchsorted(self.clock, times, side="right") - 1
+        return np.where(ended >= 0, getattr(self, f"{what}_by_clock")[ended], np.nan)
+
 
 def incumbents(values: FloatArray, reports: FloatArray, architectures: NDArray) -> tuple[FloatArray, FloatArray]:
     """Return the best value so far and its report, after each of b evaluations; NaN before the first value.
@@ -218,11 +226,7 @@ class TaskResults:
         runs = self.runs[agent]
         end = self.config["seconds"] or float(np.median([run.clock[-1] for run in runs]))
         grid = np.linspace(0, end, points + 1)[1:]
-        curves = np.full((len(runs), points), np.nan)
-        for row, run in enumerate(runs):
-            at = np.searchsorted(run.clock, grid, side="right") - 1
-            curves[row] = np.where(at >= 0, getattr(run, f"{what}_by_clock")[at], np.nan)
-        return grid, curves
+        return grid, np.stack([run.at(grid, what) for run in runs])
 
     def common_scores(self, measure: str) -> tuple[list[int], FloatArray]:
         """Return the seeds that all agents have, and their final scores ``(seeds, agents)``, −∞ for none."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pynascent.agents import make_agent
-from pynascent.agents.nondominated import crowding_distances, dominates, nondominated_fronts
+from pynascent.agents.nondominated import crowding_distances, dominates, first_front, nondominated_fronts
 from pynascent.envs import Objective, SearchBudget, SearchEnv, SearchTask, SearchVectorEnv
 
 from support.landscape import Landscape
@@ -32,7 +32,10 @@ def test_fronts_are_those_of_brute_force(k, integers):
     rng = np.random.default_rng(k)
     for _ in range(20):
         values = rng.integers(0, 4, (25, k)).astype(float) if integers else rng.standard_normal((25, k))
-        assert [front.tolist() for front in nondominated_fronts(values)] == brute_force(values)
+        fronts = brute_force(values)
+        assert [front.tolist() for front in nondominated_fronts(values)] == fronts
+        assert first_front(values).tolist() == fronts[0]
+    assert first_front(np.empty((0, k))).tolist() == []
 
 
 def test_domination_by_hand():

@@ -3,12 +3,9 @@
 import json
 import re
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-sys.path.append(str(Path(__file__).parents[2]))  # benchmarks/ is not installed
 
 from benchmarks import bohb_against_hpbandster as against
 from benchmarks import bohb_fidelities as fidelities

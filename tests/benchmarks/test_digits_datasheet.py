@@ -19,7 +19,6 @@ for package in ("matplotlib", "moocore", "scipy"):
     pytest.importorskip(package)
 
 ROOT = Path(__file__).parents[2]
-sys.path.append(str(ROOT))  # benchmarks/ is not installed
 
 from benchmarks.digits_datasheet.__main__ import OUT, write  # noqa: E402
 from benchmarks.digits_datasheet.measured import Measured  # noqa: E402

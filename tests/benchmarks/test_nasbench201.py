@@ -1,15 +1,11 @@
 """The page of results on NAS-Bench-201, made of a small benchmark on made-up tables of the same names."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
 from support.bench_table import write_table
 
 for package in ("matplotlib", "scipy", "moocore"):
     pytest.importorskip(package)
-sys.path.append(str(Path(__file__).parents[2]))  # benchmarks/ is not installed
 
 from benchmarks.nasbench201 import groups, page, play  # noqa: E402
 from benchmarks.nasbench201.groups import DATASETS, GROUPS, Group  # noqa: E402

@@ -389,7 +389,7 @@ def test_termination_ends_the_program_and_its_processes(tmp_path):
         code, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True, env=dict(os.environ)
     )
     deadline = time.monotonic() + 120
-    while not list((tmp_path / "out").glob("runs/*/*/*.npz")):
+    while not finished_runs(tmp_path / "out"):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)
     process.terminate()
