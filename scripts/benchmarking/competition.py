@@ -12,7 +12,7 @@ import numpy as np
 from ...envs import METRICS, TASKS, Evaluation, Evaluator, Objective, SearchTask, objective_from_config
 from ...envs.evaluation import MEAN_SEED, FloatArray, IntArray, TabularEvaluator
 from ...envs.objective import BoundObjective, flops_isi_objective
-from ...envs.tables import TableEvaluator
+from ...envs.tables import TableError, TableEvaluator, find_table
 from ...envs.tasks import make_evaluator
 from ..errors import UsageError
 from .choices import TaskChoice
@@ -143,5 +143,19 @@ def _cached(key: str) -> Competition:
 
 
 def competition_of(task: Mapping[str, Any], protocol: Mapping[str, Any], objective: Any) -> Competition:
-    """Return the competition that plain values describe; it is made once in each process."""
-    return _cached(json.dumps({"task": task, "protocol": protocol, "objective": objective}, sort_keys=True))
+    """Return the competition that plain values describe; a process makes it once for each state of its table."""
+    described = {"task": task, "protocol": protocol, "objective": objective, "table": _table_file(task)}
+    return _cached(json.dumps(described, sort_keys=True))
+
+
+def _table_file(task: Mapping[str, Any]) -> list[Any] | None:
+    """Return path and state of a task's table: a name leads elsewhere under another PYNASCENT_DATA."""
+    table = {**TASKS[task["task"]].arguments, **task["evaluator"]}.get("table")
+    if table is None:
+        return None
+    try:
+        path = find_table(table).resolve()
+    except TableError:
+        return None  # whoever takes that argument says what is wrong with it, or knows what it means
+    state = path.stat()
+    return [str(path), state.st_mtime_ns, state.st_size]

@@ -9,13 +9,16 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.lib.recfunctions import repack_fields
 
+from pynascent.scripts.benchmarking.competition import competition_of
 from pynascent.scripts.benchmarking.folder import BenchmarkFolder
+from pynascent.scripts.benchmarking.protocols import NATS
 from pynascent.scripts.benchmarking.run_file import read_run
 
 from support.bench_table import write_table
@@ -397,3 +400,20 @@ def test_termination_ends_the_program_and_its_processes(tmp_path):
     assert process.returncode == 128 + signal.SIGTERM
     assert b"Traceback" not in error and b"terminated; finished evaluations are kept" in error
     await_end_of_session(process.pid)
+
+
+def test_a_name_leads_to_the_table_that_is_there_now(monkeypatch, tmp_path):
+    """One process plays one table after another of the same name: in another folder, and replaced in its own."""
+    made = {"label": "Made", "task": "Table", "evaluator": {"table": "Made"}}
+
+    def made_now():
+        return competition_of(made, asdict(NATS), None)
+
+    assert made_now() is made_now() and len(made_now().evaluator.architectures()) == 6561
+    monkeypatch.setenv("PYNASCENT_DATA", str(tmp_path))
+    with pytest.raises(ValueError, match="there is no table 'Made'"):
+        made_now()
+    (tmp_path / "tables").mkdir()
+    for config, count in (({"space": "nasbench201"}, 15625), (None, 6561)):
+        write_table(tmp_path / "tables" / "Made.nastable", config)
+        assert len(made_now().evaluator.architectures()) == count
