@@ -192,8 +192,8 @@ def describe(kernels: np.ndarray, cardinalities: np.ndarray) -> dict:
     }
 
 
-def add_seeds(out: str, label: str, seeds: str, play: Any) -> None:
-    """Play the seeds ``A:B`` that a file lacks, and keep them there after each tenth."""
+def add_seeds(out: str, label: str, seeds: str, play: Any) -> list[dict]:
+    """Play the seeds ``A:B`` that a file lacks, keep them there after each tenth, and return all runs."""
     groups: dict[str, list[dict]] = {}
     if os.path.exists(out):
         with open(out) as file:
@@ -209,6 +209,7 @@ def add_seeds(out: str, label: str, seeds: str, play: Any) -> None:
                 json.dump(groups, file)
             os.replace(f"{out}.new", out)
     print(f"{label}: {len(runs)} runs", flush=True)
+    return runs
 
 
 def compare(*paths: str) -> None:

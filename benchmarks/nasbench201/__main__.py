@@ -4,7 +4,8 @@
     python -m benchmarks.nasbench201 page OUT [--docs docs/results]
 
 ``play`` goes on where it was stopped. Each group's folder under OUT is one of ``pynascent benchmark``, with its own
-``report.html`` to be made by ``pynascent benchmark report``.
+``report.html`` to be made by ``pynascent benchmark report``. The page shows peers that were run again, too: the files
+OUT/peers/LABEL-DATASET.json that ``bohb_against_hpbandster.py`` and ``dehb_alone.py`` wrote.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def write_page(out: Path, docs: Path) -> Path:
         "deviation over seeds; settings are the agents' defaults but where a name says otherwise.",
     ]
     if nats:
-        lines += ["", "## Protocol `nats`", "", *_nats(nats)]
+        lines += ["", "## Protocol `nats`", "", *_nats(nats), *_rerun(out / "peers", list(nats))]
         pictures.over_time(docs / "nats.svg", nats)
         lines += ["", "![Best 12-epoch validation accuracy over simulated time](nats.svg)"]
     if direct:
@@ -165,6 +166,28 @@ def _peers(results: Results) -> list[str]:
         "",
         *grid(["peer", "our agent", *results], rows),
     ]
+
+
+def _rerun(folder: Path, datasets: Sequence[str]) -> list[str]:
+    """Peers in environments of their own: a file LABEL-DATASET.json each, of the scripts beside this package."""
+    found: dict[str, dict[str, list[dict[str, float]]]] = {}  # peer → dataset → runs
+    for dataset in datasets:
+        for path in sorted(folder.glob(f"*-{dataset}.json")):
+            for peer, runs in json.loads(path.read_text(encoding="utf-8")).items():
+                found.setdefault(peer, {})[dataset] = runs
+    if not found:
+        return []
+    lines = ["", "Peers' own code, run again beside ours (`bohb_against_hpbandster.py`, `dehb_alone.py`; seeds, %):"]
+    for measure, what in (("value", "Best 12-epoch validation"), ("report", "200-epoch test")):
+        rows = [
+            [peer, *(_scores(runs.get(dataset, []), measure) for dataset in datasets)] for peer, runs in found.items()
+        ]
+        lines += ["", *grid([what, *datasets], rows)]
+    return lines
+
+
+def _scores(runs: Sequence[Mapping[str, float]], measure: str) -> str:
+    return f"{_percent(np.array([run[measure] for run in runs]))} ({len(runs)})" if runs else ""
 
 
 def _direct(results: Results) -> list[str]:

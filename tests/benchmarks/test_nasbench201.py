@@ -1,5 +1,7 @@
 """The page of results on NAS-Bench-201, made of a small benchmark on made-up tables of the same names."""
 
+import json
+
 import pytest
 
 from support.bench_table import write_table
@@ -45,6 +47,19 @@ def test_the_page_has_every_agent_and_dataset_that_was_played(out, tmp_path):
     assert "| agent | seeds | 20 | 40 | 60 | 100 | peer | ms |" in direct
     assert "12 after 100" in direct  # the peer's figure stands beside ours
     assert "<svg" in (tmp_path / "nats.svg").read_text() and "<svg" in (tmp_path / "direct.svg").read_text()
+
+
+def test_the_page_has_the_peers_that_were_run_again(out, tmp_path):
+    assert "run again" not in page.write_page(out, tmp_path).read_text(encoding="utf-8")
+    runs = [{"seed": seed, "value": 0.5 + seed / 100, "report": 0.4} for seed in range(3)]
+    (tmp_path / "out").mkdir()
+    for group in out.iterdir():
+        (tmp_path / "out" / group.name).symlink_to(group)
+    (tmp_path / "out" / "peers").mkdir()
+    (tmp_path / "out" / "peers" / "theirs-CIFAR100.json").write_text(json.dumps({"Theirs": runs}))
+    text = page.write_page(tmp_path / "out", tmp_path).read_text(encoding="utf-8")
+    assert "run again" in text
+    assert "| Theirs |  | 51.00 ± 1.00 (3) |" in text and "| Theirs |  | 40.00 ± 0.00 (3) |" in text
 
 
 def test_the_groups_can_be_played():
