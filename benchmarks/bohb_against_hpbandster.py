@@ -56,6 +56,13 @@ def dump(table: str, path: str) -> None:
     )
 
 
+def load(path: str) -> tuple[dict[tuple[int, ...], int], np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return each row's place, the numbers of options, and the columns accuracy, seconds and test that `dump` wrote."""
+    table = np.load(path)
+    index = {tuple(row): i for i, row in enumerate(table["rows"].tolist())}
+    return index, table["cardinalities"], table["accuracy"], table["seconds"], table["test"]
+
+
 def hpbandster(path: str, budget: str, seeds: str, out: str) -> None:
     """Let HpBandSter's generator propose one configuration after another, on one budget."""
     import ConfigSpace
@@ -64,9 +71,7 @@ def hpbandster(path: str, budget: str, seeds: str, out: str) -> None:
     adapt_configspace(ConfigSpace)
     from hpbandster.optimizers.config_generators.bohb import BOHB
 
-    table = np.load(path)
-    index = {tuple(row): i for i, row in enumerate(table["rows"].tolist())}
-    accuracy, seconds, test, cardinalities = (table[name] for name in ("accuracy", "seconds", "test", "cardinalities"))
+    index, cardinalities, accuracy, seconds, test = load(path)
 
     class Job:
         """What the generator reads of a finished job."""

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.bohb_against_hpbandster import add_seeds, judge
+from benchmarks.bohb_against_hpbandster import add_seeds, judge, load
 
 
 class BudgetSpentError(Exception):
@@ -29,9 +29,7 @@ def main(path: str, budget: str, seeds: str, out: str) -> None:
     """Play the seeds that the file ``out`` lacks, and print what it then holds."""
     from dehb.optimizers.de import DE
 
-    table = np.load(path)
-    index = {tuple(row): i for i, row in enumerate(table["rows"].tolist())}
-    accuracy, seconds, test, cardinalities = (table[name] for name in ("accuracy", "seconds", "test", "cardinalities"))
+    index, cardinalities, accuracy, seconds, test = load(path)
 
     def play(seed: int) -> dict:
         seen: list[int] = []

@@ -13,9 +13,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .groups import GROUPS
+from .groups import NAMES
 from .page import write_page
-from .play import TRANSFER, play
+from .play import play
 
 
 def main() -> None:
@@ -24,7 +24,7 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     player = commands.add_parser("play")
     player.add_argument("out", type=Path)
-    player.add_argument("--groups", default="", help=f"of {', '.join((*GROUPS, TRANSFER))}; default: all")
+    player.add_argument("--groups", default="", help=f"of {', '.join(NAMES)}; default: all")
     player.add_argument("--seeds", help="fewer seeds than the groups' own")
     player.add_argument("--processes", type=int)
     writer = commands.add_parser("page")
@@ -36,8 +36,8 @@ def main() -> None:
         return
     names = [name for name in options.groups.split(",") if name]
     for name in names:
-        if name not in (*GROUPS, TRANSFER):
-            parser.error(f"--groups {name}: known are {', '.join((*GROUPS, TRANSFER))}")
+        if name not in NAMES:
+            parser.error(f"--groups {name}: known are {', '.join(NAMES)}")
     play(options.out, names, options.seeds, options.processes)
 
 

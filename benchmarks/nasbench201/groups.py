@@ -85,6 +85,9 @@ GROUPS: Mapping[str, Group] = {
     ),
     "direct-predictor": Group("direct", "0:50", ("predictor",), budgets=_DIRECT),
 }
+TRANSFER = "nats-transfer"  # the group that `transfer` makes, of policies that have to be there first
+NAMES = (*GROUPS, TRANSFER)
+"""All groups, in the order in which they are played and shown."""
 POLICIES = 5  # of PPO on CIFAR-10, that other searches start from
 
 

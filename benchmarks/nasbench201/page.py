@@ -14,21 +14,22 @@ from pynascent.scripts.benchmarking.statistics import holm, welch, wilson
 
 from ..markdown import grid
 from . import pictures
-from .groups import DATASETS
+from .groups import DATASETS, NAMES
 from .peers import PEERS, PUBLISHED
 from .pictures import agents_of
 
 Results = Mapping[str, TaskResults]
 """Dataset → the runs of all agents on it."""
 
-RANDOM = "random"  # it comes first
+RANDOM = "random"
 QUERIES = {"CIFAR10": (20, 40, 60, 100), "CIFAR100": (20, 40, 60, 100), "ImageNet16": (40, 60, 100, 200)}
 
 
 def read(out: Path, protocol: str) -> dict[str, TaskResults]:
     """Return what all groups of a protocol have played, by dataset, policies of one kind together."""
     merged: dict[str, TaskResults] = {}
-    for folder in sorted(out.glob(f"{protocol}*"), key=lambda folder: (RANDOM not in folder.name, folder.name)):
+    folders = [out / name for name in NAMES if name.startswith(protocol) and (out / name).exists()]
+    for folder in folders:
         for task in read_results(BenchmarkFolder(folder)):
             dataset = task.label.removeprefix("NASBench201-")
             into = merged.setdefault(dataset, TaskResults(task.label, task.config))

@@ -11,9 +11,8 @@ from pynascent.agents import make_agent
 from pynascent.envs import SearchBudget
 from pynascent.scripts.benchmarking.runner import Benchmark, run_benchmark
 
-from .groups import GROUPS, POLICIES, transfer
+from .groups import GROUPS, NAMES, POLICIES, TRANSFER, transfer
 
-TRANSFER = "nats-transfer"
 CIFAR10_SECONDS = 20_000.0  # a policy is what a search of the protocol `nats` leaves
 
 
@@ -23,7 +22,7 @@ def play(out: Path, names: Sequence[str] = (), seeds: str | None = None, process
     Raises:
         RuntimeError: runs failed.
     """
-    for name in names or (*GROUPS, TRANSFER):
+    for name in names or NAMES:
         if name == TRANSFER:
             policies = [_policy(out / "policies" / f"{seed}.npz", seed) for seed in range(POLICIES)]
             _run(transfer(policies).benchmark(seeds), out / name, processes)
