@@ -1,4 +1,4 @@
-"""Bayesian optimisation with a Gaussian process over an architecture's features."""
+"""Bayesian optimisation with a Gaussian process and a random forest over an architecture's features."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from .base import Settings
 from .candidates import Candidates
 from .expected_improvement import expected_improvement
-from .feature_blocks import SAMPLE, FeatureBlocks, squared_distances
+from .feature_blocks import SAMPLE, FeatureBlocks, cost_columns, squared_distances
 from .gaussian_process import Fit, HyperparameterEnsemble
 from .one_by_one import OneByOneAgent
 from .posterior import Posterior
+from .random_forest import RandomForest
 from .targets import standardised
 
 FloatArray = NDArray[np.float64]
@@ -22,7 +23,7 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class BayesianOptimizationSettings(Settings):
-    """Settings of Bayesian optimisation; the defaults were chosen on NAS-Bench-Macro.
+    """Settings of Bayesian optimisation; the defaults were chosen on NAS-Bench-Macro and NAS-Digits.
 
     Attributes:
         initial: uniform draws before the model proposes.
@@ -32,7 +33,9 @@ class BayesianOptimizationSettings(Settings):
         members: hyperparameter settings that the acquisition is averaged over.
         steps: steps of their Markov chains at each refit.
         first_steps: the same at the first fit.
-        refit: the hyperparameters are refitted when the observations have grown by this share; 0: always.
+        forest: share of the random forest in the predicted mean, 0 (a Gaussian process alone) to 1.
+        trees: trees in the forest.
+        refit: hyperparameters and forest are refitted when the observations have grown by this share; 0: always.
         draws: candidates drawn uniformly, in spaces too large to keep all distinct architectures.
         mutants: candidates mutated from the best, in such spaces.
         parents: how many of the best are mutated.
@@ -45,6 +48,8 @@ class BayesianOptimizationSettings(Settings):
     members: int = 4
     steps: int = 3
     first_steps: int = 20
+    forest: float = 0.5
+    trees: int = 20
     refit: float = 0.04
     draws: int = 500
     mutants: int = 900
@@ -54,24 +59,33 @@ class BayesianOptimizationSettings(Settings):
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        for name, least in (("initial", 1), ("members", 1), ("steps", 0), ("first_steps", 0), ("draws", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name}={getattr(self, name)!r}: give at least {least}")
-        for name, least in (("mutants", 0), ("parents", 1), ("refit", 0), ("local", 0), ("local_after", 0)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name}={getattr(self, name)!r}: give at least {least}")
+        for least, names in (
+            (0, ("steps", "first_steps", "mutants", "refit", "local", "local_after")),
+            (1, ("initial", "members", "trees", "draws", "parents")),
+        ):
+            for name in names:
+                if getattr(self, name) < least:
+                    raise ValueError(f"{name}={getattr(self, name)!r}: give at least {least}")
+        if not 0 <= self.forest <= 1:
+            raise ValueError(f"forest={self.forest!r}: give a share, 0 to 1")
         if self.compression is not None and not self.compression > 0:
             raise ValueError(f"compression={self.compression!r}: give a number above 0, or None for no compression")
 
 
 class BayesianOptimization(OneByOneAgent):
-    """Expected improvement of a Gaussian process over all distinct architectures (Jones et al., 1998).
+    """Expected improvement of a surrogate model over all distinct architectures (Jones et al., 1998).
 
-    The process copes with categorical choices by what the space says of an architecture
-    (`SearchSpace.features`): its canonical form's one-hot code, counts of operations and, for cells, of paths;
-    the features of Kandasamy et al. (2018, NeurIPS), White et al. (2021, AAAI) and Ru et al. (2021, ICLR) in
-    simpler form. The kernel is a Matérn-5/2 with one length scale for each block of features; length scales and noise
-    are averaged over, drawn by Markov chains from their posterior (Snoek et al., 2012, NeurIPS).
+    The model is a Gaussian process, with a random forest for half of its mean. The process copes with
+    categorical choices by what the space says of an architecture (`SearchSpace.features`): its canonical form's
+    one-hot code, counts of operations and, for cells, of paths; the features of Kandasamy et al. (2018, NeurIPS),
+    White et al. (2021, AAAI) and Ru et al. (2021, ICLR) in simpler form. The kernel is a Matérn-5/2 with one
+    length scale for each block of features; length scales and noise are averaged over, drawn by Markov chains from
+    their posterior (Snoek et al., 2012, NeurIPS).
+
+    The forest, the surrogate of SMAC (Hutter et al., 2011, LION), reads the same columns and the logarithms of
+    FLOPs and parameters. It is not smooth and takes from the columns what serves, so it errs elsewhere than
+    the process does, and the mean of both ranks candidates better than either. Deviations are those of the
+    process: with the trees' own, searches settle too early.
 
     Candidates are all canonical forms, each at most once, where there are at most `FORMS`; in larger spaces
     draws and mutants of the best that are unseen. Every ``local``-th query chooses among the unseen neighbours of
@@ -92,14 +106,20 @@ class BayesianOptimization(OneByOneAgent):
         self._candidates = Candidates(self._space, self._rng)
         known = self._candidates.all
         self._blocks = FeatureBlocks(self._space, self._space.sample(self._rng, SAMPLE) if known is None else known)
-        self._features = None if known is None else self._blocks(known)
+        self._features = self._columns = None
+        if known is not None:
+            self._features = self._blocks(known)
+            self._columns = self._forest_inputs(known, self._features)
         self._ensemble = HyperparameterEnsemble(len(self._blocks), self.settings.members, self._rng)
         self._asked: list[np.ndarray] = []  # architectures (n,), in order
         self._rewards: list[float] = []  # of each: NaN under way, −∞ failed
         self._believed: list[float] = []  # target of each while it is under way
         self._order: list[int] = []  # the numbers of those asked, as the posterior has them: those of the fit first
         self._observed: list[Any] = []  # features of those asked, (N, k) of each block
+        self._inputs: list[Any] = []  # the forest's columns of those asked, (1, k) each
         self._fits: list[Fit] = []
+        self._forest: RandomForest | None = None
+        self._promised: FloatArray | None = None  # the forest's predictions of all candidates, once they are known
         self._posterior: Posterior | None = None
         self._fitted = 0  # results at the last fit
         self._exhausted: set[int] = set()  # the numbers of those without unseen neighbours
@@ -112,6 +132,7 @@ class BayesianOptimization(OneByOneAgent):
         features = self._blocks(architecture[None])
         old = self._observed or [block[:0] for block in features]
         self._observed = [np.concatenate(pair) for pair in zip(old, features, strict=True)]
+        self._inputs.append(self._forest_inputs(architecture[None], features))
         if self._posterior is not None:
             self._posterior.append(features)
         self._asked.append(architecture)
@@ -137,6 +158,8 @@ class BayesianOptimization(OneByOneAgent):
             return self._candidates.draw(), 0.0
         posterior = self._condition(told, targets[told], forms)
         means, deviations = posterior.predict(targets[self._order])
+        if self._forest is not None:
+            means = (1 - self.settings.forest) * means + self.settings.forest * self._forest_means(forms)
         gain = expected_improvement(means, deviations, float(targets[told].max())).mean(axis=0)
         if forms is self._candidates.all:
             gain[~self._candidates.unseen] = -1.0
@@ -167,6 +190,9 @@ class BayesianOptimization(OneByOneAgent):
             steps = s.steps if self._fits else s.first_steps
             observed = [block[told] for block in self._observed]
             self._fits = self._ensemble.fit(squared_distances(observed, observed), targets, steps)
+            if s.forest > 0:
+                columns = np.concatenate([self._inputs[number] for number in told])
+                self._forest, self._promised = RandomForest(columns, targets, s.trees, self._rng), None
             self._fitted = len(told)
             self._order = [*told, *np.setdiff1d(np.arange(len(self._asked)), told)]
             self._posterior = None
@@ -178,3 +204,17 @@ class BayesianOptimization(OneByOneAgent):
         assert self._features is not None
         self._posterior = Posterior(self._fits, observed, self._features)
         return self._posterior
+
+    def _forest_inputs(self, architectures: np.ndarray, features: list[Any]) -> NDArray[np.float32]:
+        """Return what the forest reads of ``(b, n)`` architectures with these blocks of features."""
+        return np.concatenate([*features, cost_columns(self._space, architectures)], axis=1)
+
+    def _forest_means(self, forms: np.ndarray) -> FloatArray:
+        """Return the forest's predictions ``(m,)`` of candidates ``(m, n)``."""
+        assert self._forest is not None
+        if forms is not self._candidates.all:
+            return self._forest(self._forest_inputs(forms, self._blocks(forms)))
+        assert self._columns is not None
+        if self._promised is None:
+            self._promised = self._forest(self._columns)
+        return self._promised

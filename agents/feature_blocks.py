@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..envs.spaces import SearchSpace
+
 SAMPLE = 1000  # draws from which a large space's scales are measured
 
 FloatArray = NDArray[np.float32]
@@ -43,6 +45,19 @@ class FeatureBlocks:
             ((blocks[name] - mean) / scale).astype(np.float32)
             for name, mean, scale in zip(self.names, self._means, self._scales, strict=True)
         ]
+
+
+def cost_columns(space: Any, architectures: np.ndarray) -> FloatArray:
+    """Return ln FLOPs and ln parameters ``(b, 2)`` of ``(b, n)`` architectures.
+
+    There are none, ``(b, 0)``, in a space that leaves it to `SearchSpace.cost` to write out every network: that
+    is too slow for thousands of candidates, and a space may have no networks.
+    """
+    if type(space).cost is SearchSpace.cost:
+        return np.empty((len(architectures), 0), dtype=np.float32)
+    cost = space.cost(architectures)
+    counts = np.stack([cost["flops"], cost["parameters"]], axis=1)
+    return np.log(np.maximum(counts, 1.0)).astype(np.float32)
 
 
 def squared_distances(first: list[FloatArray], second: list[FloatArray]) -> FloatArray:
