@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .base import Settings
 from .candidates import Candidates
 from .expected_improvement import expected_improvement
-from .feature_blocks import SAMPLE, FeatureBlocks, cost_columns, squared_distances
+from .feature_blocks import SAMPLE, FeatureBlocks, squared_distances, with_cost
 from .gaussian_process import Fit, HyperparameterEnsemble
 from .one_by_one import OneByOneAgent
 from .posterior import Posterior
@@ -106,17 +106,13 @@ class BayesianOptimization(OneByOneAgent):
         self._candidates = Candidates(self._space, self._rng)
         known = self._candidates.all
         self._blocks = FeatureBlocks(self._space, self._space.sample(self._rng, SAMPLE) if known is None else known)
-        self._features = self._columns = None
-        if known is not None:
-            self._features = self._blocks(known)
-            self._columns = self._forest_inputs(known, self._features)
+        self._features = None if known is None else self._blocks(known)
         self._ensemble = HyperparameterEnsemble(len(self._blocks), self.settings.members, self._rng)
         self._asked: list[np.ndarray] = []  # architectures (n,), in order
         self._rewards: list[float] = []  # of each: NaN under way, −∞ failed
         self._believed: list[float] = []  # target of each while it is under way
         self._order: list[int] = []  # the numbers of those asked, as the posterior has them: those of the fit first
         self._observed: list[Any] = []  # features of those asked, (N, k) of each block
-        self._inputs: list[Any] = []  # the forest's columns of those asked, (1, k) each
         self._fits: list[Fit] = []
         self._forest: RandomForest | None = None
         self._promised: FloatArray | None = None  # the forest's predictions of all candidates, once they are known
@@ -132,7 +128,6 @@ class BayesianOptimization(OneByOneAgent):
         features = self._blocks(architecture[None])
         old = self._observed or [block[:0] for block in features]
         self._observed = [np.concatenate(pair) for pair in zip(old, features, strict=True)]
-        self._inputs.append(self._forest_inputs(architecture[None], features))
         if self._posterior is not None:
             self._posterior.append(features)
         self._asked.append(architecture)
@@ -156,12 +151,15 @@ class BayesianOptimization(OneByOneAgent):
         forms = self._forms(rewards, told)
         if not len(forms):
             return self._candidates.draw(), 0.0
-        posterior = self._condition(told, targets[told], forms)
+        whole = forms is self._candidates.all
+        features = self._features if whole and self._features is not None else self._blocks(forms)
+        posterior = self._condition(told, targets[told], features, whole)
         means, deviations = posterior.predict(targets[self._order])
         if self._forest is not None:
-            means = (1 - self.settings.forest) * means + self.settings.forest * self._forest_means(forms)
+            share = self.settings.forest
+            means = (1 - share) * means + share * self._forest_means(forms, features, whole)
         gain = expected_improvement(means, deviations, float(targets[told].max())).mean(axis=0)
-        if forms is self._candidates.all:
+        if whole:
             gain[~self._candidates.unseen] = -1.0
         best = int(gain.argmax())
         return forms[best], float(means[:, best].mean())
@@ -183,38 +181,32 @@ class BayesianOptimization(OneByOneAgent):
         best = told[np.argsort(-rewards[told], kind="stable")[: s.parents]]
         return self._candidates.around(np.array([self._asked[i] for i in best]), s.draws, s.mutants)
 
-    def _condition(self, told: NDArray[np.int64], targets: FloatArray, forms: np.ndarray) -> Posterior:
-        """Return the posterior over the candidates, refitted if that is due."""
+    def _condition(self, told: NDArray[np.int64], targets: FloatArray, features: list[Any], whole: bool) -> Posterior:
+        """Return the posterior over candidates with these features, refitted if that is due."""
         s = self.settings
         if not self._fits or len(told) >= self._fitted * (1 + s.refit):
             steps = s.steps if self._fits else s.first_steps
             observed = [block[told] for block in self._observed]
             self._fits = self._ensemble.fit(squared_distances(observed, observed), targets, steps)
             if s.forest > 0:
-                columns = np.concatenate([self._inputs[number] for number in told])
-                self._forest, self._promised = RandomForest(columns, targets, s.trees, self._rng), None
+                inputs = with_cost(self._space, np.array(self._asked)[told], observed)
+                self._forest, self._promised = RandomForest(inputs, targets, s.trees, self._rng), None
             self._fitted = len(told)
             self._order = [*told, *np.setdiff1d(np.arange(len(self._asked)), told)]
             self._posterior = None
-        if forms is self._candidates.all and self._posterior is not None:
+        if whole and self._posterior is not None:
             return self._posterior
-        observed = [block[self._order] for block in self._observed]
-        if forms is not self._candidates.all:  # other candidates each time
-            return Posterior(self._fits, observed, self._blocks(forms))
-        assert self._features is not None
-        self._posterior = Posterior(self._fits, observed, self._features)
-        return self._posterior
+        posterior = Posterior(self._fits, [block[self._order] for block in self._observed], features)
+        if whole:  # other candidates are others each time
+            self._posterior = posterior
+        return posterior
 
-    def _forest_inputs(self, architectures: np.ndarray, features: list[Any]) -> NDArray[np.float32]:
-        """Return what the forest reads of ``(b, n)`` architectures with these blocks of features."""
-        return np.concatenate([*features, cost_columns(self._space, architectures)], axis=1)
-
-    def _forest_means(self, forms: np.ndarray) -> FloatArray:
-        """Return the forest's predictions ``(m,)`` of candidates ``(m, n)``."""
+    def _forest_means(self, forms: np.ndarray, features: list[Any], whole: bool) -> FloatArray:
+        """Return the forest's predictions ``(m,)`` of candidates ``(m, n)`` with these features."""
         assert self._forest is not None
-        if forms is not self._candidates.all:
-            return self._forest(self._forest_inputs(forms, self._blocks(forms)))
-        assert self._columns is not None
-        if self._promised is None:
-            self._promised = self._forest(self._columns)
-        return self._promised
+        if whole and self._promised is not None:
+            return self._promised
+        means = self._forest(with_cost(self._space, forms, features))
+        if whole:
+            self._promised = means
+        return means

@@ -60,6 +60,11 @@ def cost_columns(space: Any, architectures: np.ndarray) -> FloatArray:
     return np.log(np.maximum(counts, 1.0)).astype(np.float32)
 
 
+def with_cost(space: Any, architectures: np.ndarray, blocks: list[FloatArray]) -> FloatArray:
+    """Return the blocks of ``(b, n)`` architectures and their `cost_columns` side by side, ``(b, k)``."""
+    return np.concatenate([*blocks, cost_columns(space, architectures)], axis=1)
+
+
 def squared_distances(first: list[FloatArray], second: list[FloatArray]) -> FloatArray:
     """Return the squared distances ``(g, a, b)`` between the rows of a and of b architectures' blocks."""
     out = np.empty((len(first), len(first[0]), len(second[0])), dtype=np.float32)

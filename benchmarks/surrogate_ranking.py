@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pynascent.agents import make_agent
 from pynascent.agents.candidates import Candidates
-from pynascent.agents.feature_blocks import FeatureBlocks, cost_columns, squared_distances
+from pynascent.agents.feature_blocks import FeatureBlocks, squared_distances, with_cost
 from pynascent.agents.gaussian_process import HyperparameterEnsemble
 from pynascent.agents.posterior import Posterior
 from pynascent.agents.random_forest import RandomForest
@@ -36,14 +36,14 @@ class Models:
     """The models of `bayesian_optimization` with its default settings, over all forms of a space."""
 
     def __init__(self, space, forms: NDArray[np.int64]) -> None:
-        self._settings = make_agent("bayesian_optimization").settings
+        self.settings = make_agent("bayesian_optimization").settings
         blocks = FeatureBlocks(space, forms)
         self._features = blocks(forms)
-        self._inputs = np.concatenate([*self._features, cost_columns(space, forms)], axis=1)
+        self._inputs = with_cost(space, forms, self._features)
 
     def __call__(self, seen: NDArray[np.int64], targets: FloatArray, rng: np.random.Generator) -> list[FloatArray]:
         """Return each model's means ``(m,)`` of all forms, given the targets of some."""
-        s = self._settings
+        s = self.settings
         observed = [block[seen] for block in self._features]
         ensemble = HyperparameterEnsemble(len(observed), s.members, rng)
         fits = ensemble.fit(squared_distances(observed, observed), targets, s.first_steps)
@@ -88,7 +88,7 @@ def compare(column: str, runs: int) -> FloatArray:
         for count in QUERIES:
             seen = asked[:count]
             unseen = np.setdiff1d(np.arange(len(forms)), seen)
-            targets = standardised(values[seen], make_agent("bayesian_optimization").settings.compression)
+            targets = standardised(values[seen], models.settings.compression)
             for i, means in enumerate(models(seen, targets, rng)):
                 figures[seed, i] += log_rank(means, values, unseen) / len(QUERIES)
     return figures
