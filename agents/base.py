@@ -17,7 +17,7 @@ import numpy as np
 from ..envs import BudgetExhausted, SearchBudget, SearchHistory
 
 if TYPE_CHECKING:
-    from .lanes import WholeLanes
+    from .whole_lanes import WholeLanes
 
 AnyEnv = gymnasium.Env | gymnasium.vector.VectorEnv
 OnEvaluation = Callable[[dict[str, Any]], None]
@@ -171,7 +171,7 @@ class AskTellAgent(Agent):
 
     def play(self, env: AnyEnv, seed: int) -> None:
         """Ask, evaluate, tell, without end."""
-        from .lanes import WholeLanes
+        from .whole_lanes import WholeLanes
 
         lanes = WholeLanes(env)
         unwrapped: Any = env.unwrapped

@@ -5,24 +5,24 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from .asha import ASHA
 from .base import Agent
-from .bayesian_optimization import BayesianOptimization
-from .bohb import BOHB
-from .dehb import DEHB
-from .dqn import DQN
-from .genetic import Genetic
+from .evolution.genetic import Genetic
+from .evolution.regularized_evolution import RegularizedEvolution
 from .grid import Grid
-from .hyperband import Hyperband
 from .local_search import LocalSearch
-from .nsga2 import NSGA2
-from .ppo import PPO
-from .predictor import Predictor
+from .model_based.bayesian_optimization import BayesianOptimization
+from .model_based.predictor import Predictor
+from .model_based.tpe import TPE
+from .multi_fidelity.asha import ASHA
+from .multi_fidelity.bohb import BOHB
+from .multi_fidelity.dehb import DEHB
+from .multi_fidelity.hyperband import Hyperband
+from .multi_fidelity.successive_halving import SuccessiveHalving
+from .multi_objective.nsga2 import NSGA2
 from .random_search import RandomSearch
-from .regularized_evolution import RegularizedEvolution
-from .reinforce import Reinforce
-from .successive_halving import SuccessiveHalving
-from .tpe import TPE
+from .rl.dqn import DQN
+from .rl.ppo import PPO
+from .rl.reinforce import Reinforce
 
 AGENTS: dict[str, type[Agent]] = {
     agent.name: agent

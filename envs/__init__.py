@@ -1,13 +1,13 @@
 """Gymnasium environments for neural architecture search; importing this registers them."""
 
-from .budget import BudgetExhausted, SearchBudget
-from .evaluation import METRICS, AsyncEvaluator, Evaluation, Evaluator, Metric, Status
-from .history import RecordSearch, SearchHistory
-from .objective import Objective, flops_isi_objective, objective_from_config, resource_objective
-from .registration import environment_id, register_all, register_environments, registered_ids
-from .search_env import SearchEnv
-from .tasks import TASKS, SearchTask, TaskSpec
-from .vector_env import SearchVectorEnv
+from .core.budget import BudgetExhausted, SearchBudget
+from .core.evaluation import METRICS, AsyncEvaluator, Evaluation, Evaluator, Metric, Status
+from .core.history import RecordSearch, SearchHistory
+from .core.objective import Objective, flops_isi_objective, objective_from_config, resource_objective
+from .core.registration import environment_id, register_all, register_environments, registered_ids
+from .core.tasks import TASKS, SearchTask, TaskSpec
+from .mdp.search_env import SearchEnv
+from .mdp.vector_env import SearchVectorEnv
 
 register_all()
 

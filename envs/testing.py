@@ -16,9 +16,9 @@ import gymnasium
 import numpy as np
 from gymnasium.utils.env_checker import check_env
 
-from .observations import lane
-from .search_env import SearchEnv
-from .vector_env import SearchVectorEnv
+from .mdp.observations import lane
+from .mdp.search_env import SearchEnv
+from .mdp.vector_env import SearchVectorEnv
 
 
 def check_search_environment(id: str, steps: int = 40, lanes: int = 3, render: bool = True, **arguments: Any) -> None:

@@ -35,7 +35,7 @@ def one_line_errors() -> Iterator[None]:
 
 def _pool_errors() -> tuple[type[BaseException], ...]:
     """Return the trainers' `PoolError`, if they were loaded: without them nobody can have raised it."""
-    pool = sys.modules.get("pynascent.trainers.pool")
+    pool = sys.modules.get("pynascent.trainers.workers.pool")
     return () if pool is None else (pool.PoolError,)
 
 

@@ -68,8 +68,8 @@ def test_bandwidths_are_what_the_docs_say(capsys):
 def test_the_outside_agent_of_the_docs_runs_in_the_benchmark(tmp_path, monkeypatch):
     import pytest
 
-    from pynascent.scripts.benchmarking.run_file import read_run
-    from pynascent.scripts.cli import main
+    from pynascent.scripts.benchmark.run_file import read_run
+    from pynascent.scripts.cli.app import main
 
     from support.bench_table import write_table
 

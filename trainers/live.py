@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..envs.evaluation import METRICS, Evaluation, Metric, Status
+from ..envs.core.evaluation import METRICS, Evaluation, Metric, Status
 from ..envs.spaces import SearchSpace, network_cost, space_from_config, space_to_config
 from ..envs.spaces.base import IntArray
-from ..evaluation.isi import checkpoint_steps
+from ..evaluation.metrics.isi import checkpoint_steps
 from ..evaluation.optional import require_installed
-from .datasets import Dataset, load_dataset
-from .jobs import IsiSettings, Job, Outcome, keras_file
-from .pool import Pool, PoolSettings, borrow, give_back
-from .ray_runtime import cores
-from .recipe import Recipe
-from .store import EvaluationStore, Record, question_key
+from .data.datasets import Dataset, load_dataset
+from .store.evaluation_store import EvaluationStore, Record, question_key
+from .training.configuration import Recipe
+from .workers.jobs import IsiSettings, Job, Outcome, keras_file
+from .workers.pool import Pool, PoolSettings, borrow, give_back
+from .workers.ray_runtime import cores
 
 EVALUATOR_VERSION = 2
 """Part of every key of the store: raise it when a change here makes old results wrong."""

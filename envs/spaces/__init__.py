@@ -1,13 +1,13 @@
 """Search spaces: sets of architectures as integer vectors, and the networks they stand for."""
 
+from ..network.cost import Cost, layer_costs, network_cost
+from ..network.graph import Layer, Network, NetworkBuilder
 from .base import Choice, SearchSpace
 from .chain import ChainSpace
-from .cost import Cost, layer_costs, network_cost
 from .mobile import MobileSpace
 from .nasbench101 import NASBench101Space
 from .nasbench201 import NASBench201Space
 from .nasbench_macro import NASBenchMacroSpace
-from .network import Layer, Network, NetworkBuilder
 from .registry import SPACES, space_from_config, space_to_config
 from .vit import VisionTransformerSpace
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ..network.cost import Cost, network_cost
+from ..network.graph import Network
 from .base import FloatArray, IntArray, SearchSpace
-from .cost import Cost, network_cost
-from .network import Network
 
 
 def count_parts(part: Callable[..., Network], *axes: Sequence[Any]) -> FloatArray:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .cost import Cost, network_cost
-from .network import Network
+from ..network.cost import Cost, network_cost
+from ..network.graph import Network
 
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..network.graph import Network, NetworkBuilder, Shape
 from .additive import count_parts, named_columns
 from .base import Choice, FloatArray, IntArray, SearchSpace, option_counts
-from .network import Network, NetworkBuilder, Shape
 
 OPERATIONS = ("skip", "max_pool_3x3", "conv_1x1", "sep_conv_3x3", "conv_3x3", "conv_5x5")
 

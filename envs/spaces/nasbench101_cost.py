@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..network.graph import Network, NetworkBuilder, Shape
 from .additive import count_parts
 from .base import BoolArray, FloatArray, IntArray
 from .cell_graphs import edge_list
-from .network import Network, NetworkBuilder, Shape
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..network.graph import Network, NetworkBuilder
 from .additive import AdditiveCost
 from .base import Choice, FloatArray, IntArray, SearchSpace, option_counts
-from .network import Network, NetworkBuilder
 
 BLOCKS = ("identity", "MB3_K3", "MB6_K5")
 STAGES = (2, 3, 3)

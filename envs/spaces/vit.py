@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..network.graph import Network, NetworkBuilder
 from .additive import count_parts, named_columns
 from .arguments import check_integers
 from .base import BoolArray, Choice, FloatArray, IntArray, SearchSpace
-from .network import Network, NetworkBuilder
 
 
 class VisionTransformerSpace(SearchSpace):

@@ -1,13 +1,13 @@
 """Tables of finished trainings: the file format, the evaluator that answers from it, and where tables are kept."""
 
-from ..evaluation import MEAN_SEED
+from ..core.evaluation import MEAN_SEED
 from .builder import MetricData, TableData
 from .categorical import CategoricalSpace, config_of_space, space_of_config
 from .checks import verify_table
 from .errors import MissingTableError, TableError
 from .evaluator import TableEvaluator
+from .finding import data_folder, find_table, list_tables, open_table, own_path
 from .format import SUFFIX, Table
-from .store import data_folder, find_table, list_tables, open_table, own_path
 
 __all__ = [
     "MEAN_SEED",

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..evaluation import FloatArray, IntArray, Metric
+from ..core.evaluation import FloatArray, IntArray, Metric
 from ..spaces import SearchSpace
 from ..spaces.forms import canonical_forms
 from .blocks import encode
@@ -18,7 +18,7 @@ from .checks import check_coverage, check_units, check_values, first_bad, known_
 from .errors import TableError
 from .format import Payload, Table
 from .header import Column, Header
-from .lookup import decoded_architectures
+from .selection import decoded_architectures
 
 
 @dataclass

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..evaluation import FloatArray, IntArray, Metric
+from ..core.evaluation import FloatArray, IntArray, Metric
 from ..spaces import SearchSpace
 from ..spaces.forms import canonical_forms
 from .errors import TableError
 from .format import Table
-from .lookup import decoded_architectures
+from .selection import decoded_architectures
 
 ENUMERABLE = 2**24
 """Spaces of at most so many combinations are enumerated to see whether a table covers them."""

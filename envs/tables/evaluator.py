@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..evaluation import MEAN_SEED, Evaluation, FloatArray, IntArray, Metric
+from ..core.evaluation import MEAN_SEED, Evaluation, FloatArray, IntArray, Metric
 from ..spaces import SearchSpace, space_from_config
 from .categorical import space_of_header
 from .checks import ENUMERABLE
 from .errors import TableError
+from .finding import open_table
 from .format import Table
 from .gather import ColumnReader, LazyColumns
-from .lookup import RowLookup, decoded_architectures
-from .store import open_table
+from .selection import RowLookup, decoded_architectures
 
 
 class TableEvaluator:

@@ -31,7 +31,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from ..evaluation import FloatArray
+from ..core.evaluation import FloatArray
 from .blocks import ALIGNMENT, DTYPES, Block
 from .errors import MissingTableError, TableError
 from .header import Column, Header, header_from_json

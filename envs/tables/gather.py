@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..evaluation import FloatArray, IntArray
+from ..core.evaluation import FloatArray, IntArray
 from .format import Table
 
 

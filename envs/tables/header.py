@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..evaluation import Metric
+from ..core.evaluation import Metric
 from .blocks import ALIGNMENT, DTYPES, Block, Coding
 from .errors import TableError
 from .strict import Fields, is_whole, parse_json

@@ -17,7 +17,7 @@ from measure import report
 from sb3_contrib import MaskablePPO
 from stable_baselines3.common.env_util import make_vec_env
 
-from pynascent.envs.sb3 import make_sb3
+from pynascent.envs.adapters.sb3 import make_sb3
 
 
 def main() -> None:

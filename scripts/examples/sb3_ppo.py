@@ -18,7 +18,7 @@ from measure import report
 from stable_baselines3 import PPO
 from stable_baselines3.common.env_util import make_vec_env
 
-from pynascent.envs.sb3 import make_sb3
+from pynascent.envs.adapters.sb3 import make_sb3
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pynascent.envs.evaluation import METRICS
+from pynascent.envs.core.evaluation import METRICS
 from pynascent.envs.spaces import space_from_config
 from pynascent.envs.tables import MetricData, TableData
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pynascent.scripts.cli import main
+from pynascent.scripts.cli.app import main
 
 
 def command(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pynascent.envs.evaluation import METRICS, Evaluation, Metric
+from pynascent.envs.core.evaluation import METRICS, Evaluation, Metric
 from pynascent.envs.spaces import ChainSpace, SearchSpace
 
 

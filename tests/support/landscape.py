@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from pynascent.envs import METRICS, Evaluation, Objective, SearchTask, SearchVectorEnv
-from pynascent.envs.formulations import Formulation
-from pynascent.envs.lanes import Lanes
+from pynascent.envs.mdp.formulations import Formulation
+from pynascent.envs.mdp.lanes import Lanes
 from pynascent.envs.spaces import ChainSpace
 
 

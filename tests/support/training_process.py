@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from pynascent.envs.spaces import ChainSpace
-from pynascent.trainers.datasets import load_dataset
-from pynascent.trainers.recipe import Recipe
-from pynascent.trainers.runtime import set_up_tensorflow
+from pynascent.trainers.data.datasets import load_dataset
+from pynascent.trainers.training.configuration import Recipe
+from pynascent.trainers.workers.tensorflow_runtime import set_up_tensorflow
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def digest(weights: list[np.ndarray]) -> str:
 
 def train(architecture: tuple[int, ...], epochs: int, seed: int, cycles: int = 9, **recipe: Any) -> dict[str, Any]:
     """Train a network of the default space; return everything that was measured, weights as hashes."""
-    from pynascent.trainers.training import train_candidate
+    from pynascent.trainers.training.loop import train_candidate
 
     result = train_candidate(
         ChainSpace().network(architecture), load_dataset("digits"), Recipe(**recipe), epochs, seed, cycles=cycles
@@ -48,7 +48,7 @@ def train(architecture: tuple[int, ...], epochs: int, seed: int, cycles: int = 9
 
 def train_alone(architecture: tuple[int, ...], dataset: Any, recipe: Recipe, epochs: int, seed: int) -> Any:
     """Train on a given data set; return all checkpoints as arrays."""
-    from pynascent.trainers.training import train_candidate
+    from pynascent.trainers.training.loop import train_candidate
 
     return train_candidate(ChainSpace().network(architecture), dataset, recipe, epochs, seed, cycles=2).checkpoints
 
@@ -57,8 +57,8 @@ def train_with_keras(architecture: tuple[int, ...], epochs: int, seed: int, **re
     """Train by Keras's own ``train_on_batch`` and per-variable optimizer; return the final weights."""
     import keras
 
-    from pynascent.trainers.keras_builder import build_model
-    from pynascent.trainers.recipe import batches
+    from pynascent.trainers.keras.builder import build_model
+    from pynascent.trainers.training.configuration import batches
 
     settings, data = Recipe(**recipe), load_dataset("digits")
     model = build_model(ChainSpace().network(architecture), seed=seed, batch_norm_momentum=settings.batch_norm_momentum)
@@ -83,7 +83,7 @@ def graphs_kept(architecture: tuple[int, ...]) -> int:
     """Train and explain as a worker does; return how many more TensorFlow graphs are in memory afterwards."""
     import gc
 
-    from pynascent.trainers.jobs import IsiSettings, Job, explain, train
+    from pynascent.trainers.workers.jobs import IsiSettings, Job, explain, train
 
     def graphs() -> int:
         gc.collect()

@@ -6,11 +6,11 @@ import pickle
 import numpy as np
 import pytest
 
-from pynascent.envs.evaluation import AsyncEvaluator, Evaluator
+from pynascent.envs.core.evaluation import AsyncEvaluator, Evaluator
 from pynascent.envs.spaces import ChainSpace, space_to_config
 from pynascent.trainers.live import LIVE_METRICS, LiveEvaluator
-from pynascent.trainers.ray_runtime import cores
-from pynascent.trainers.store import Record, question_key
+from pynascent.trainers.store.evaluation_store import Record, question_key
+from pynascent.trainers.workers.ray_runtime import cores
 
 
 def evaluator(tmp_path, **arguments):
@@ -173,7 +173,7 @@ def test_bad_questions_are_named(tmp_path, question, message):
 @pytest.mark.parametrize("package, extra", [("ray", "train"), ("tensorflow", "train"), ("sklearn", "train")])
 def test_a_missing_package_is_named(tmp_path, monkeypatch, package, extra):
     from pynascent.evaluation import optional
-    from pynascent.trainers import datasets
+    from pynascent.trainers.data import datasets
 
     found = optional.find_spec
     monkeypatch.setattr(optional, "find_spec", lambda name: None if name == package else found(name))

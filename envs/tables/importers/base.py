@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...evaluation import METRICS, FloatArray, Metric
+from ...core.evaluation import METRICS, FloatArray, Metric
 from ..builder import MetricData, TableData
 from ..errors import TableError
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ...evaluation import FloatArray, Metric
+from ...core.evaluation import FloatArray, Metric
 from ..builder import MetricData, TableData
 from ..categorical import space_of_header
 from ..errors import MissingTableError, TableError
-from ..store import open_table
+from ..finding import open_table
 from .base import Counter, ImportRequest, provenance
 from .nasbench201 import DATASETS, HW_CITATION, HW_LICENCE, Dataset
 from .unpickle import CONTAINERS, NUMPY, load_restricted

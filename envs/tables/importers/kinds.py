@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..errors import TableError
+from ..finding import own_path
 from ..format import Table
-from ..store import own_path
 from . import hw_nas_bench, mini_nasbench201, nas_bench_macro, nasbench201_npz, nats_bench, own_csv, own_npz
 from .base import Import, ImportRequest
 

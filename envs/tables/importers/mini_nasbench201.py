@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ...evaluation import METRICS, Metric
+from ...core.evaluation import METRICS, Metric
 from ..builder import MetricData, TableData
 from ..errors import TableError
 from .base import Counter, ImportRequest, accuracy, estimated_seconds, provenance

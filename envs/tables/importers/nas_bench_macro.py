@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...evaluation import METRICS, Metric
+from ...core.evaluation import METRICS, Metric
 from ...spaces import space_from_config
 from ..builder import MetricData, TableData
 from ..errors import TableError

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...evaluation import METRICS, FloatArray, IntArray, Metric
+from ...core.evaluation import METRICS, FloatArray, IntArray, Metric
 from ..builder import MetricData, TableData
 from ..errors import TableError
 from .base import Counter, ImportRequest, accuracy, existing, provenance

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ...evaluation import METRICS, Metric
+from ...core.evaluation import METRICS, Metric
 from ...spaces import SearchSpace
 from ..builder import MetricData, TableData
 from ..categorical import CategoricalSpace

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...evaluation import METRICS, FloatArray, Metric
+from ...core.evaluation import METRICS, FloatArray, Metric
 from ...spaces import SearchSpace
 from ..builder import MetricData, TableData
 from ..categorical import CategoricalSpace, space_of_config

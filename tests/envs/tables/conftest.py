@@ -12,7 +12,7 @@ from zlib import crc32
 import numpy as np
 import pytest
 
-from pynascent.envs.evaluation import METRICS, Metric
+from pynascent.envs.core.evaluation import METRICS, Metric
 from pynascent.envs.spaces import ChainSpace, NASBench201Space, SearchSpace
 from pynascent.envs.tables import MetricData, TableData
 from pynascent.envs.tables.format import PREFIX

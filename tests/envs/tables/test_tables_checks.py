@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from pynascent.envs.evaluation import METRICS, Metric
+from pynascent.envs.core.evaluation import METRICS, Metric
 from pynascent.envs.spaces import ChainSpace
 from pynascent.envs.tables import MetricData, Table, TableData, TableError, space_of_config, verify_table
 

@@ -11,7 +11,7 @@ from pynascent.envs.tables import data_folder, own_path
 from pynascent.envs.tables.errors import TableError
 from pynascent.envs.tables.importers import KINDS
 from pynascent.envs.tables.importers.unpickle import NUMPY, PANDAS, load_restricted
-from pynascent.scripts.tables_cli import KINDS_HELP, app
+from pynascent.scripts.cli.tables import KINDS_HELP, app
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from pynascent.envs.evaluation import METRICS, Evaluation, Evaluator, Metric, TabularEvaluator
+from pynascent.envs.core.evaluation import METRICS, Evaluation, Evaluator, Metric, TabularEvaluator
 from pynascent.envs.spaces import ChainSpace, SearchSpace
 from pynascent.envs.tables import (
     MEAN_SEED,

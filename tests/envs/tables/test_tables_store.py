@@ -10,10 +10,10 @@ from pynascent.envs.tables import (
     TableEvaluator,
     data_folder,
     find_table,
+    finding,
     list_tables,
     open_table,
     own_path,
-    store,
 )
 
 
@@ -62,12 +62,12 @@ def test_a_missing_table_says_how_to_get_it(data_home):
 def test_every_command_named_is_a_kind():
     from pynascent.envs.tables.importers import KINDS
 
-    assert all(command.split()[0] in KINDS for command in store.GETTING.values())
+    assert all(command.split()[0] in KINDS for command in finding.GETTING.values())
 
 
 def test_the_packages_own_tables_come_first(known, data_home, tmp_path, monkeypatch):
     embedded = tmp_path / "package"
-    monkeypatch.setattr(store, "EMBEDDED", embedded)
+    monkeypatch.setattr(finding, "EMBEDDED", embedded)
     known.data().write(own_path("digits"))
     inside = known.data().write(embedded / "digits.nastable").path
     assert find_table("digits") == inside
@@ -83,4 +83,4 @@ def test_a_folder_without_tables_and_other_files_are_passed_over(data_home):
     (folder / "dir.nastable").mkdir()
     (folder / ".hidden.nastable").write_bytes(b"")
     assert [entry for entry in list_tables() if not entry.embedded] == []
-    assert Path(store.EMBEDDED).name == "data"
+    assert Path(finding.EMBEDDED).name == "data"

@@ -1,0 +1,1 @@
+"""Agents that model the reward."""

@@ -1,0 +1,1 @@
+"""Agents that choose how long each candidate is trained."""

@@ -1,0 +1,224 @@
+"""What an environment asks of an evaluator, and what it gets back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from math import inf
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..spaces import SearchSpace
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+
+
+MEAN_SEED = -1
+"""Training seed that asks an evaluator for the mean over its trainings."""
+
+
+class Status(IntEnum):
+    """How an evaluation ended. Only ``OK`` rows carry measurements; the others carry the worst values."""
+
+    OK = 0
+    DIVERGED = 1  # the training loss became NaN or infinite
+    CRASHED = 2  # the training failed again and again; the evaluator's log says why
+    UNPAID = 3  # the search's budget did not cover it: it was not evaluated, or is not delivered
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A column of an evaluation.
+
+    Attributes:
+        name: its key.
+        unit: ``"fraction"``, ``"FLOPs"``, ``"count"``, ``"s"``, ``"ms"``, ….
+        split: ``"train"``, ``"validation"`` or ``"test"`` for what is measured on data, else None. A metric
+            of the test split enters neither a reward nor an ``info``.
+        lower: smallest value possible.
+        upper: largest value possible.
+        maximize: whether more is better.
+        deterministic: whether the same question always gives the same value (a time does not).
+    """
+
+    name: str
+    unit: str
+    split: str | None = None
+    lower: float = 0.0
+    upper: float = inf
+    maximize: bool = False
+    deterministic: bool = True
+
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric("validation_accuracy", "fraction", "validation", 0.0, 1.0, maximize=True),
+        Metric("test_accuracy", "fraction", "test", 0.0, 1.0, maximize=True),
+        Metric("training_loss", "nats", "train"),
+        Metric("flops", "FLOPs"),
+        Metric("elementwise_flops", "FLOPs"),
+        Metric("parameters", "count"),
+        Metric("isi", "fraction", None, 0.0, 1.0, maximize=True),
+        Metric("training_seconds", "s", deterministic=False),
+        Metric("explanation_seconds", "s", deterministic=False),
+        Metric("latency_ms", "ms", deterministic=False),
+    )
+}
+"""The metrics that the suite's own evaluators speak of, by name."""
+
+
+@dataclass
+class Evaluation:
+    """Results of a batch of b evaluations, column by column.
+
+    Attributes:
+        status: ``(b,)`` int8, values of `Status`.
+        epochs: ``(b,)`` int64, the fidelity each was trained to.
+        seed: ``(b,)`` int64, the training seed.
+        metrics: name → ``(b,)`` float64. A mapping may compute a column when it is first asked for.
+        cost_seconds: ``(b,)`` float64, what each costs a search on its clock. A result that was stored
+            costs what it cost when it was made.
+    """
+
+    status: NDArray[np.int8]
+    epochs: IntArray
+    seed: IntArray
+    metrics: Mapping[str, FloatArray]
+    cost_seconds: FloatArray
+
+    def __len__(self) -> int:
+        """Return b."""
+        return len(self.status)
+
+    def __getitem__(self, name: str) -> FloatArray:
+        """Return a metric's column ``(b,)``.
+
+        Raises:
+            KeyError: there is no such metric; the message names those there are.
+        """
+        try:
+            return self.metrics[name]
+        except KeyError:
+            raise KeyError(f"no metric {name!r} in this evaluation: there are {', '.join(self.metrics)}") from None
+
+    @property
+    def ok(self) -> NDArray[np.bool_]:
+        """Which rows were evaluated and did not fail, ``(b,)``."""
+        return self.status == Status.OK
+
+    def take(self, rows: Any) -> Evaluation:
+        """Return the rows that an index array or mask selects."""
+        return Evaluation(
+            self.status[rows],
+            self.epochs[rows],
+            self.seed[rows],
+            {name: self.metrics[name][rows] for name in self.metrics},
+            self.cost_seconds[rows],
+        )
+
+    def row(self, index: int) -> dict[str, Any]:
+        """Return one row as plain Python values: status by name, epochs, seed, every metric, cost."""
+        return {
+            "status": Status(int(self.status[index])).name.lower(),
+            "epochs": int(self.epochs[index]),
+            "seed": int(self.seed[index]),
+            **{name: float(self.metrics[name][index]) for name in self.metrics},
+            "cost_seconds": float(self.cost_seconds[index]),
+        }
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Evaluation]) -> Evaluation:
+        """Join evaluations of the same metrics row by row."""
+        return cls(
+            np.concatenate([p.status for p in parts]),
+            np.concatenate([p.epochs for p in parts]),
+            np.concatenate([p.seed for p in parts]),
+            {name: np.concatenate([p.metrics[name] for p in parts]) for name in parts[0].metrics},
+            np.concatenate([p.cost_seconds for p in parts]),
+        )
+
+    @classmethod
+    def failed(
+        cls,
+        status: Status,
+        epochs: IntArray,
+        seed: IntArray,
+        metrics: Mapping[str, Metric],
+        largest_flops: float,
+        cost_seconds: FloatArray | None = None,
+    ) -> Evaluation:
+        """Return rows that failed: the worst value of each bounded metric, the space's largest FLOPs.
+
+        Accuracy and ISI count 0; ``flops`` counts the space's largest; metrics without a bound are NaN,
+        which an objective turns into its infeasible reward.
+        """
+        b = len(epochs)
+        columns = {}
+        for name, metric in metrics.items():
+            worst = metric.lower if metric.maximize else metric.upper
+            worst = largest_flops if name == "flops" else worst
+            columns[name] = np.full(b, worst if np.isfinite(worst) else np.nan)
+        cost = np.zeros(b) if cost_seconds is None else np.asarray(cost_seconds, dtype=np.float64)
+        return cls(np.full(b, status, dtype=np.int8), epochs, seed, columns, cost)
+
+
+@runtime_checkable
+class Evaluator(Protocol):
+    """Judges architectures. An environment knows it only through this protocol.
+
+    Evaluators pickle and deep-copy by configuration and reopen their handles lazily. Results depend on
+    nothing but the question (architecture, epochs, seed) and the evaluator's configuration.
+
+    Attributes:
+        space: the search space that it judges.
+        fidelities: epochs that can be asked for, ascending; the last is the full training.
+        metrics: the columns that it returns, by name.
+        seeds: training seeds that exist, for an evaluator with a fixed set; None where any integer will do.
+    """
+
+    space: SearchSpace
+    fidelities: tuple[int, ...]
+    metrics: Mapping[str, Metric]
+    seeds: tuple[int, ...] | None
+
+    def evaluate(self, architectures: IntArray, epochs: IntArray, seeds: IntArray) -> Evaluation:
+        """Evaluate ``(b, n)`` architectures after ``(b,)`` epochs of training with ``(b,)`` seeds."""
+        ...
+
+
+@runtime_checkable
+class TabularEvaluator(Evaluator, Protocol):
+    """An evaluator that only looks up, so that whole columns can be had at once."""
+
+    def column(self, metric: str, epochs: int, seed: int) -> FloatArray:
+        """Return a metric (or ``cost_seconds``) of every architecture, ``(space.size,)`` in index order.
+
+        NaN where the table has no such row.
+        """
+        ...
+
+
+@runtime_checkable
+class AsyncEvaluator(Evaluator, Protocol):
+    """An evaluator that works while the caller goes on: live training."""
+
+    def submit(self, architectures: IntArray, epochs: IntArray, seeds: IntArray) -> list[int]:
+        """Hand in b questions and return a ticket for each, at once."""
+        ...
+
+    def collect(self, timeout: float | None = None) -> list[tuple[int, Evaluation]]:
+        """Wait for at least one submitted question and return all that are finished, one row each.
+
+        Args:
+            timeout: seconds to wait at most; None waits as long as it takes. Nothing submitted: returns [].
+        """
+        ...
+
+    def close(self) -> None:
+        """Release workers and files; the evaluator opens them again when it is next asked."""
+        ...

@@ -1,0 +1,201 @@
+"""Search tasks: a space, an evaluator and an objective; and the registry of those that come by name."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..spaces import SearchSpace
+from .budget import BudgetedEvaluator, SearchBudget
+from .evaluation import METRICS, Evaluation, Evaluator, FloatArray, IntArray
+from .history import RecordSearch, SearchHistory
+from .objective import BoundObjective, Objective, flops_isi_objective, objective_from_config
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """How a named task is made.
+
+    Attributes:
+        name: the ``<Task>`` of an id ``PyNASCENT/<Task>-<Formulation>-v0``.
+        description: one line for listings.
+        evaluator: ``"module:Class"``, imported when an environment of the task is made.
+        arguments: the evaluator's keyword arguments, plain JSON.
+        lam: default λ of accuracy − λ ln FLOPs − μ (1 − ISI).
+        mu: default μ.
+        accuracy: the metric that the objective's term ``accuracy`` stands for; an evaluator's own
+            ``search_metric`` goes before it.
+        install: the extra that the evaluator needs, for the error when it is missing.
+        requires: arguments that a user has to give.
+    """
+
+    name: str
+    description: str
+    evaluator: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    lam: float = 0.0
+    mu: float = 0.0
+    accuracy: str = "validation_accuracy"
+    install: str | None = None
+    requires: tuple[str, ...] = ()
+
+
+TASKS: dict[str, TaskSpec] = {}
+
+
+def register_task(spec: TaskSpec) -> None:
+    """Add a task to the registry.
+
+    Raises:
+        ValueError: a different task has that name already.
+    """
+    if TASKS.get(spec.name, spec) != spec:
+        raise ValueError(f"a task {spec.name!r} is registered already: choose another name")
+    TASKS[spec.name] = spec
+
+
+def find_task(name: str) -> TaskSpec:
+    """Return a registered task.
+
+    Raises:
+        ValueError: the name is unknown; the message lists the known ones.
+    """
+    if name not in TASKS:
+        raise ValueError(f"task {name!r} is unknown: known are {', '.join(sorted(TASKS))}")
+    return TASKS[name]
+
+
+def make_evaluator(spec: TaskSpec, arguments: Mapping[str, Any] | None = None) -> Evaluator:
+    """Make a task's evaluator, with arguments that override the task's own.
+
+    Raises:
+        ModuleNotFoundError: a package that it needs is missing; the message names the extra.
+        ValueError: an argument does not fit.
+    """
+    module, _, name = spec.evaluator.partition(":")
+    try:
+        factory: Callable[..., Evaluator] = getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        if spec.install is None or (error.name or "").startswith("pynascent"):
+            raise
+        raise ModuleNotFoundError(
+            f"the task {spec.name!r} needs the package {error.name!r}: pip install 'pynascent[{spec.install}]'",
+            name=error.name,
+        ) from error
+    given = {**spec.arguments, **(arguments or {})}
+    for name in spec.requires:
+        if name not in given:
+            raise ValueError(f"the task {spec.name!r} needs {name}=…: {spec.description}")
+    try:
+        return factory(**given)
+    except TypeError as error:
+        raise ValueError(f"evaluator of the task {spec.name!r}: {error}") from error
+
+
+class SearchTask:
+    """What is searched: a space, the evaluator that judges it, and the objective that rewards.
+
+    Args:
+        evaluator: judges architectures of its space.
+        objective: metrics → reward.
+        accuracy: the metric that the objective's term ``accuracy`` stands for.
+    """
+
+    def __init__(self, evaluator: Evaluator, objective: Objective, accuracy: str = "validation_accuracy") -> None:
+        self.evaluator = evaluator
+        self.objective: BoundObjective = objective.bind(evaluator.metrics, accuracy)
+        self.accuracy = accuracy
+        self.budget: SearchBudget | None = None
+        # What an environment shows: the usual metrics and those of the objective (a table may have dozens of
+        # latencies); never what is measured on test data, which is for reports alone.
+        self.visible_metrics = tuple(
+            name
+            for name, metric in evaluator.metrics.items()
+            if metric.split != "test" and (name in METRICS or name in (accuracy, *self.objective.metrics))
+        )
+        self._asked: Evaluator = evaluator
+
+    @property
+    def space(self) -> SearchSpace:
+        """The search space."""
+        return self.evaluator.space
+
+    @property
+    def decorated(self) -> bool:
+        """Whether a budget or a record is attached, so that every evaluation must pass through them."""
+        return self._asked is not self.evaluator
+
+    def evaluate(self, architectures: IntArray, epochs: IntArray, seeds: IntArray) -> tuple[Evaluation, FloatArray]:
+        """Return the evaluation of ``(b, n)`` architectures and their rewards, ``(b,)`` or ``(b, k)``."""
+        evaluation = self._asked.evaluate(architectures, epochs, seeds)
+        return evaluation, self.objective(evaluation)
+
+    @contextmanager
+    def search(
+        self,
+        budget: SearchBudget | None = None,
+        on_evaluation: Callable[[dict[str, Any]], None] | None = None,
+    ) -> Iterator[SearchHistory]:
+        """Attach a budget and a record for the length of a ``with`` block; yields the history.
+
+        Raises:
+            RuntimeError: a search is already under way in this task.
+        """
+        if self.decorated:
+            raise RuntimeError("this environment is in a search already: make another one for a second search")
+        paid = self.evaluator if budget is None else BudgetedEvaluator(self.evaluator, budget)
+        record = RecordSearch(paid, self.objective, on_evaluation)
+        self.budget, self._asked = budget, record
+        try:
+            yield record.history
+        finally:
+            self.budget, self._asked = None, self.evaluator
+
+    def attach(self, budget: SearchBudget) -> None:
+        """Attach a budget for good (``budget=`` of an environment)."""
+        self.budget, self._asked = budget, BudgetedEvaluator(self.evaluator, budget)
+
+
+def make_task(
+    task: str,
+    evaluator: Evaluator | Mapping[str, Any] | None = None,
+    objective: Objective | Mapping[str, Any] | None = None,
+    lam: float | None = None,
+    mu: float | None = None,
+    table: str | None = None,
+) -> SearchTask:
+    """Make a named task, with parts of it replaced.
+
+    Args:
+        task: a name in the registry.
+        evaluator: an evaluator to use instead, or arguments for the task's own.
+        objective: an objective, or its plain JSON form; the default is accuracy − λ ln FLOPs − μ (1 − ISI).
+        lam: λ; the default is the task's.
+        mu: μ; the default is the task's.
+        table: name or path of the table to look up, for a task that looks up: ``evaluator={"table": …}`` in short.
+
+    Raises:
+        ValueError: ``objective`` together with ``lam`` or ``mu``, or a part that does not fit.
+    """
+    spec = find_task(task)
+    if objective is not None and (lam is not None or mu is not None):
+        raise ValueError("give either objective or lam and mu: the two weights belong to the default objective")
+    for name, weight in (("lam", lam), ("mu", mu)):
+        if weight is not None and not (np.isfinite(weight) and weight >= 0):
+            raise ValueError(f"{name}={weight!r}: give a finite weight of at least 0")
+    if objective is None:
+        chosen = flops_isi_objective(spec.lam if lam is None else lam, spec.mu if mu is None else mu)
+    else:
+        chosen = objective_from_config(objective)
+    if table is not None:
+        if not (evaluator is None or isinstance(evaluator, Mapping)):
+            raise ValueError("give either table or an evaluator: the table is looked up by the task's own evaluator")
+        evaluator = {**(evaluator or {}), "table": table}
+    if evaluator is None or isinstance(evaluator, Mapping):
+        evaluator = make_evaluator(spec, evaluator)
+    return SearchTask(evaluator, chosen, getattr(evaluator, "search_metric", spec.accuracy))

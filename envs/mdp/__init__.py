@@ -1,0 +1,1 @@
+"""Search tasks as Markov decision processes."""

@@ -1,0 +1,1 @@
+"""The layer graph of an architecture, and what it costs."""

@@ -1,0 +1,194 @@
+"""The tables of a benchmark's report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from ....evaluation.statistics import average_ranks, bootstrap_mean, wilson
+from .results import NEVER, Run, TaskResults
+
+NOTHING = "–"
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], text_columns: int = 1) -> str:
+    """Return an HTML table; cells are text, and a leading ``*`` marks the best of a column."""
+
+    def cell(column: int, text: str, tag: str = "td") -> str:
+        kinds = [*(["text"] if column < text_columns else []), *(["best"] if text.startswith("*") else [])]
+        kind = f' class="{" ".join(kinds)}"' if kinds else ""
+        return f"<{tag}{kind}>{escape(text.removeprefix('*'))}</{tag}>"
+
+    head = "".join(cell(i, heading, "th") for i, heading in enumerate(headings))
+    body = "".join(f"<tr>{''.join(cell(i, text) for i, text in enumerate(row))}</tr>" for row in rows)
+    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def summary_table(task: TaskResults, configuration: Mapping[str, Any]) -> str:
+    """Return the main table: what each agent reached, and at what cost."""
+    columns: list[tuple[str, dict[str, str]]] = [
+        ("runs", {agent: str(len(runs)) for agent, runs in task.runs.items()}),
+        (
+            "evaluations (median)",
+            {a: f"{np.median([r.evaluations for r in runs]):.0f}" for a, runs in task.runs.items()},
+        ),
+    ]
+    units = {"value": 100.0 if task.percent else 1.0, "report": 100.0, "hypervolume": 1.0}
+    names = {
+        "value": f"{task.facts['accuracy'].replace('_', ' ')} (%)" if task.percent else "value",
+        "report": "test accuracy (%)",
+        "hypervolume": "hypervolume",
+    }
+    whole = task.facts.get("front_hypervolume")
+    if whole:
+        units["hypervolume"], names["hypervolume"] = 100.0 / whole, "hypervolume (% of the table's)"
+    for measure in task.measures:
+        scores = {agent: units[measure] * task.scores(agent, measure) for agent in task.runs}
+        columns.append((f"{names[measure]}, mean ± sd", _marked(scores, _mean_and_sd)))
+        columns.append(("95 % interval", {agent: _interval(values) for agent, values in scores.items()}))
+    if task.optimum is not None:
+        columns.append(("at the optimum (%)", {agent: _share(runs, task.optimum) for agent, runs in task.runs.items()}))
+    if len(task.runs) > 1:
+        seeds, scores = task.common_scores("value")
+        if seeds:
+            ranks = average_ranks(scores)
+            columns.append(("mean rank", {a: f"{rank:.2f}" for a, rank in zip(task.runs, ranks, strict=True)}))
+    times = {a: 1e3 * np.concatenate([run.decision_seconds for run in runs]) for a, runs in task.runs.items()}
+    columns.append(("decision (ms, mean)", {agent: f"{values.mean():.2f}" for agent, values in times.items()}))
+    failed = {agent: sum(run.failed for run in runs) for agent, runs in task.runs.items()}
+    if any(failed.values()):
+        columns.append(("failed evaluations", {agent: str(count) for agent, count in failed.items()}))
+    rows = [[agent, *(cells[agent] for _, cells in columns)] for agent in task.runs]
+    random = task.facts.get("random", {})
+    if "value" in random:
+        rows.append(_random_row(task, random, [name for name, _ in columns], units, names))
+    return table(["agent", *(name for name, _ in columns)], rows) + _random_note(task, configuration, random)
+
+
+def _marked(scores: Mapping[str, np.ndarray], text: Any) -> dict[str, str]:
+    means = {agent: values.mean() for agent, values in scores.items()}
+    best = max(means.values())
+    return {a: ("*" if len(scores) > 1 and means[a] == best else "") + text(scores[a]) for a in scores}
+
+
+def _mean_and_sd(values: np.ndarray) -> str:
+    if not np.isfinite(values).all():
+        return f"{(~np.isfinite(values)).sum()} runs without"
+    sd = f" ± {values.std(ddof=1):.3g}" if len(values) > 1 else ""
+    return f"{values.mean():.6g}" + sd if abs(values.mean()) < 1 else f"{values.mean():.3f}" + sd
+
+
+def _interval(values: np.ndarray) -> str:
+    if len(values) < 2 or not np.isfinite(values).all():
+        return NOTHING
+    low, high = bootstrap_mean(values, np.random.default_rng(0))
+    digits = 3 if abs(values.mean()) >= 1 else 5
+    return f"{low:.{digits}f} … {high:.{digits}f}"
+
+
+def _share(runs: Sequence[Run], optimum: float) -> str:
+    count = sum(run.best[-1] >= optimum for run in runs)
+    low, high = wilson(count, len(runs))
+    return f"{100 * count / len(runs):.0f} ({100 * low:.0f} … {100 * high:.0f})"
+
+
+def _random_row(
+    task: TaskResults,
+    random: Mapping[str, Any],
+    columns: Sequence[str],
+    units: Mapping[str, float],
+    names: Mapping[str, str],
+) -> list[str]:
+    row = ["random search, exact expectation"]
+    for name in columns:
+        if name == f"{names['value']}, mean ± sd":
+            row.append(f"{units['value'] * random['value']:.3f} ± {units['value'] * random['sd']:.3g}")
+        elif name == f"{names['report']}, mean ± sd" and random["report"] is not None:
+            row.append(f"{100 * random['report']:.3f}")
+        elif name == "evaluations (median)":
+            row.append(f"{random['evaluations']:.1f}")
+        else:
+            row.append("")
+    return row
+
+
+def _random_note(task: TaskResults, configuration: Mapping[str, Any], random: Mapping[str, Any]) -> str:
+    """Compare measured random searches with the expectation, as a check of environment, clock and agents."""
+    notes = []
+    for agent, runs in task.runs.items():
+        choice = configuration["agents"][agent]
+        repeats = choice["settings"].get("repeats", True)
+        plain = choice["agent"] == "random" and repeats and configuration["workers"] == 1
+        if not plain or "value" not in random or len(runs) < 2:
+            continue
+        values = task.scores(agent, "value")
+        error = values.std(ddof=1) / np.sqrt(len(values))
+        if error > 0:
+            away = (values.mean() - random["value"]) / error
+            notes.append(f"{agent}: {len(runs)} runs, {away:+.2f} standard errors from its exact expectation.")
+    return "".join(f'<p class="note">{escape(note)}</p>' for note in notes)
+
+
+def target_table(task: TaskResults) -> str:
+    """Return, for each target and agent, how many runs reached it and what that took."""
+    rows = []
+    scale = 100.0 if task.percent else 1.0
+    for name, level in task.targets.items():
+        for agent, runs in task.runs.items():
+            took = np.array([run.evaluations_to(level) for run in runs])
+            seconds = np.array([run.seconds_to(level) for run in runs])
+            spent = sum(min(end, run.evaluations) for end, run in zip(took, runs, strict=True))
+            reached = int(np.isfinite(took).sum())
+            rows.append(
+                [
+                    f"{name} ({scale * level:.6g})",
+                    agent,
+                    f"{100 * reached / len(runs):.0f} %",
+                    _median(took),
+                    _median(seconds),
+                    f"{spent / reached:,.0f}" if reached else NOTHING,
+                ]
+            )
+    headings = [
+        "target",
+        "agent",
+        "runs that reach it",
+        "median evaluations",
+        "median simulated s",
+        "ERT (evaluations)",
+    ]
+    return table(headings, rows, text_columns=2)
+
+
+def _median(values: np.ndarray) -> str:
+    # With more than half of the runs beyond the budget, the median is beyond it too.
+    middle = float(np.sort(values)[(len(values) - 1) // 2 :][: 2 - len(values) % 2].mean())
+    return NOTHING if middle == NEVER else f"{middle:,.0f}"
+
+
+def pair_table(pairs: Sequence[Mapping[str, Any]]) -> str:
+    """Return the tests of all pairs, folded."""
+    rows = [
+        [
+            pair["measure"].replace("report", "test accuracy"),
+            pair["agent"],
+            pair["other"],
+            str(pair["pairs"]),
+            f"{pair['difference']:+.4g}",
+            *(_p(pair[f"p_{test}_holm"]) for test in ("t", "wilcoxon", "welch")),
+            f"{pair['cohens_d']:+.2f}",
+            f"{pair['a12']:.2f}",
+            f"{pair['rank_biserial']:+.2f}",
+        ]
+        for pair in pairs
+    ]
+    headings = ["measure", "agent", "against", "pairs", "difference of means", "paired t, p (Holm)"]
+    headings += ["Wilcoxon, p (Holm)", "Welch, p (Holm)", "Cohen’s d", "A12", "rank-biserial"]
+    return f"<details><summary>Tests of all pairs, and effect sizes</summary>{table(headings, rows, 3)}</details>"
+
+
+def _p(value: float) -> str:
+    return "< 0.0001" if value < 1e-4 else f"{value:.4f}"

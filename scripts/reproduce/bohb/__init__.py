@@ -1,0 +1,1 @@
+"""BOHB beside HpBandSter and other peers."""

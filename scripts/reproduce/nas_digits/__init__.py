@@ -1,0 +1,1 @@
+"""NAS-Digits: its generator and data sheet."""

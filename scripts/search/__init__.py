@@ -1,0 +1,1 @@
+"""``pynascent search`` and ``pynascent explain``."""

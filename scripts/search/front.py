@@ -1,0 +1,17 @@
+"""The Pareto front of a search whose rewards are vectors."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...agents.multi_objective.nondominated import first_front
+from ...envs import SearchHistory
+
+
+def front_rows(history: SearchHistory) -> list[int]:
+    """Return the places, ascending, of the rows whose rewards no other row's dominate; all are to be maximised.
+
+    As with the best row of a search for one reward, only `SearchHistory.comparable` rows are compared.
+    """
+    compared = history.comparable()
+    return [compared[i]["index"] for i in first_front(np.array([row["reward"] for row in compared]))]

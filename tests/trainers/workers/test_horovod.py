@@ -1,0 +1,71 @@
+"""Two real Horovod ranks under Ray, on Gloo."""
+
+import logging
+import os
+import signal
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pynascent.envs.spaces import ChainSpace
+from pynascent.trainers.data.datasets import Split, load_dataset
+from pynascent.trainers.live import LiveEvaluator
+from pynascent.trainers.training.configuration import Recipe
+from pynascent.trainers.workers.jobs import IsiSettings, Job
+from pynascent.trainers.workers.ray_runtime import cores
+
+from support.processes import LOOPBACK, family, listening, wait_until
+from support.training_process import train_alone, training_process
+
+pytest.importorskip("horovod")
+pytestmark = pytest.mark.skipif(cores() < 2, reason="needs two cores for two ranks")
+
+ARCHITECTURE = (4, 3, 2, 5, 1, 0)  # every kind of convolution, each with batch normalisation, and residuals
+SGD = Recipe(optimizer="sgd", learning_rate=0.05)
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory):
+    store = tmp_path_factory.mktemp("ranks") / "store.sqlite"
+    evaluator = LiveEvaluator(ChainSpace(), ranks_per_candidate=2, recipe={"fidelities": [1, 20]}, store=store)
+    yield evaluator
+    evaluator.close()
+
+
+def test_two_ranks_compute_what_one_does(live):
+    digits = load_dataset("digits")
+    five_steps = replace(digits, train=Split(digits.train.images[:250].copy(), digits.train.labels[:250].copy()))
+    job = Job(ChainSpace(), ARCHITECTURE, 1, 3, five_steps, SGD, IsiSettings(cycles=2))
+    outcome = live.pool.submit("five steps", job).result()
+    assert len(live.pool.process_ids["worker group 1"]) == 2
+    with training_process() as process:
+        before, *_, alone = process.submit(train_alone, ARCHITECTURE, five_steps, SGD, 1, 3).result()
+    assert outcome.weights is not None and len(outcome.weights) == len(alone)
+    for two, one in zip(outcome.weights, alone, strict=True):  # moving averages of batch normalisation too
+        np.testing.assert_allclose(two, one, rtol=0, atol=1e-5)
+    assert max(np.abs(a - b).max() for a, b in zip(before, alone, strict=True)) > 0.01  # they did move
+
+
+def test_nothing_listens_beyond_localhost(live):
+    row = np.array([ARCHITECTURE])
+    assert live.evaluate(row, np.array([1]), np.array([0])).ok[0]
+    addresses = listening(family())
+    assert addresses and addresses <= LOOPBACK
+
+
+def test_one_killed_rank_replaces_the_group_and_its_candidate_is_retried(live, caplog):
+    row = np.array([ARCHITECTURE])
+    live.submit(row, np.array([20]), np.array([1]))
+    wait_until(lambda: "worker group 1" in live.pool.busy and "worker group 1" in live.pool.process_ids)
+    victims = live.pool.process_ids["worker group 1"]
+    time.sleep(1.0)
+    assert "worker group 1" in live.pool.busy
+    with caplog.at_level(logging.WARNING, "pynascent.trainers"):
+        os.kill(victims[1], signal.SIGKILL)
+        ((_, one),) = live.collect()
+    assert one.ok[0] and one["validation_accuracy"][0] > 0.5
+    replaced = live.pool.process_ids["worker group 1"]
+    assert len(replaced) == 2 and not set(replaced) & set(victims)
+    assert "worker group 1, try 1 of 3" in caplog.text

@@ -1,0 +1,66 @@
+"""The ranks that train one candidate together: one process alone, or several joined by Horovod."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from ...evaluation.optional import require
+
+
+class Communicator(Protocol):
+    """What training needs of its group.
+
+    Attributes:
+        rank: this process's place, 0..size − 1.
+        size: number of processes.
+    """
+
+    rank: int
+    size: int
+
+    def mean(self, tensor: Any, name: str) -> Any:
+        """Return a tensor's mean over the ranks, differentiable, in graph or eager mode.
+
+        Args:
+            tensor: a ``tf.Tensor`` of one shape on all ranks.
+            name: names the exchange; the same on all ranks, and no two in flight at once share it.
+        """
+        ...
+
+
+class Alone:
+    """A group of one: nothing to exchange."""
+
+    rank, size = 0, 1
+
+    def mean(self, tensor: Any, name: str) -> Any:
+        """Return the tensor."""
+        return tensor
+
+
+class HorovodRanks:
+    """Horovod's ranks; ``hvd.init()`` reads this process's place from its environment."""
+
+    def __init__(self) -> None:
+        self._hvd = require("horovod.tensorflow", "horovod", "training with several ranks")
+        self._hvd.init()
+        self.rank, self.size = self._hvd.rank(), self._hvd.size()
+
+    @property
+    def local_rank(self) -> int:
+        """Place among the ranks on this machine."""
+        return self._hvd.local_rank()
+
+    def mean(self, tensor: Any, name: str) -> Any:
+        """Return the mean over the ranks by an all-reduce; its gradient is the mean of the gradients."""
+        tf = require("tensorflow", "train", "training")
+
+        def exchange(value: Any, name: str) -> Any:
+            # Names of our own: TensorFlow's counters depend on what a process has built before.
+            return self._hvd.allreduce(value, op=self._hvd.Average, name=name, ignore_name_scope=True)
+
+        @tf.custom_gradient
+        def mean(value: Any) -> tuple[Any, Any]:
+            return exchange(value, name), lambda upstream: exchange(upstream, f"{name}_gradient")
+
+        return mean(tensor)

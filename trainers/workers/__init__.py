@@ -1,0 +1,1 @@
+"""Worker processes: Ray pools, Horovod groups, and their set-up."""

@@ -1,0 +1,310 @@
+"""The pool: worker groups that train, explainers that explain, and candidates on their way through both."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from queue import SimpleQueue
+from typing import Any
+
+from ...envs.core.evaluation import Status
+from ..data.datasets import Dataset
+from . import ray_runtime
+from .group import WorkerDied, WorkerGroup, explain_here, keras_file_here, train_here
+from .jobs import Job, Outcome
+
+logger = logging.getLogger("pynascent.trainers")
+
+TRIES = 3
+
+
+class PoolError(RuntimeError):
+    """The pool's processes could not be started, or the pool was closed while work was waiting."""
+
+
+class Crashed(RuntimeError):
+    """A piece of work failed in every try."""
+
+
+@dataclass(frozen=True)
+class PoolSettings:
+    """What makes two pools one.
+
+    Attributes:
+        workers: number of worker groups; None for as many as a cluster has CPUs for.
+        ranks: processes of each group.
+        gpus_per_rank: GPUs of each process.
+        explainers: number of explainer processes.
+        ray_address: of a running Ray cluster; None for a local Ray.
+    """
+
+    workers: int | None
+    ranks: int = 1
+    gpus_per_rank: float = 0
+    explainers: int = 1
+    ray_address: str | None = None
+
+
+@dataclass
+class _Task:
+    function: Callable[..., tuple[Any, Any]]
+    arguments: tuple[Any, ...]
+    future: Future[tuple[Any, Any]]
+
+
+class _Lane(threading.Thread):
+    """Feeds one group from a queue and replaces the group when one of its processes dies."""
+
+    def __init__(self, pool: Pool, name: str, group: WorkerGroup, tasks: SimpleQueue[_Task | None]) -> None:
+        super().__init__(name=name, daemon=True)
+        self.pool, self.group, self.tasks = pool, group, tasks
+        self.start_error: Exception | None = None
+        self.busy = False
+
+    def run(self) -> None:
+        """Start the group, then do task after task until told to end by a None."""
+        self._start_group()
+        while (task := self.tasks.get()) is not None:
+            self.busy = True
+            self._do(task)
+            self.busy = False
+
+    def _start_group(self) -> None:
+        self.start_error = None
+        try:
+            self.pool.connect()
+            self.group.start()
+        except Exception as error:  # whatever it is, the caller who waits for a result is to hear of it
+            self.start_error = error
+        if self.pool.closed:
+            self.group.stop()
+
+    def _do(self, task: _Task) -> None:
+        reason = ""
+        for attempt in range(1, TRIES + 1):
+            if self.pool.closed:
+                return task.future.set_exception(PoolError("the pool was closed before the candidate was finished"))
+            if not self.group.started:
+                if attempt > 1 or self.start_error is None:
+                    self._start_group()
+                if self.start_error is not None:
+                    reason = f"{self.name} could not be started: {_first_line(self.start_error)}"
+                    if isinstance(self.start_error, (PoolError, ConnectionError)):
+                        break  # trying again will not help
+                    continue
+            try:
+                arguments = [self.pool.ship(argument) for argument in task.arguments]
+                return task.future.set_result(self.group.run(task.function, *arguments))
+            except Exception as error:  # a worker's death, or whatever its code raised: both are tried again
+                if self.pool.closed:
+                    continue
+                reason = _first_line(error)
+                logger.warning("%s, try %d of %d: %s", self.name, attempt, TRIES, reason)
+                if isinstance(error, WorkerDied) or self.group.ranks > 1:
+                    self.group.stop()
+        kind = Crashed if self.start_error is None else PoolError
+        task.future.set_exception(kind(reason))
+
+
+def _first_line(error: BaseException) -> str:
+    cause = getattr(error, "cause", None) or error  # Ray wraps what a worker raised
+    line = (str(cause).strip().splitlines() or [""])[0]
+    return line if isinstance(cause, (PoolError, WorkerDied, ConnectionError)) else f"{type(cause).__name__}: {line}"
+
+
+class Pool:
+    """W worker groups and E explainers, started together in the background and kept warm.
+
+    A candidate is trained by the first group that is free; its checkpoints then go, from process to process,
+    to an explainer, while the group goes on with the next candidate. A candidate whose worker or explainer
+    dies, or raises, is tried three times in all, with new processes; the last reason is logged and returned.
+
+    Args:
+        settings: how many of what.
+    """
+
+    def __init__(self, settings: PoolSettings) -> None:
+        self.settings = settings
+        self.closed = False
+        self._process = os.getpid()
+        ray_runtime.import_ray(settings.ray_address is None)  # before atexit: close() must run before Ray's own exit
+        atexit.register(self.close)
+        self._lock = threading.RLock()
+        self._connected = False
+        self._datasets: dict[str, Any] = {}
+        self._running: dict[str, Future[Outcome]] = {}
+        self._training: SimpleQueue[_Task | None] = SimpleQueue()
+        self._explaining: SimpleQueue[_Task | None] = SimpleQueue()
+        self._lanes: list[_Lane] = []
+        groups = [
+            ("worker group", settings.workers or 0, settings.ranks, settings.gpus_per_rank, 1, self._training),
+            ("explainer", settings.explainers, 1, 0, 0, self._explaining),
+        ]
+        if settings.workers is None:
+            self.connect()
+            fits = int(self._ray.cluster_resources().get("CPU", 0)) // settings.ranks
+            groups[0] = ("worker group", max(fits, 1), *groups[0][2:])
+        for name, count, ranks, gpus, cpus, tasks in groups:
+            for index in range(count):
+                lane = _Lane(self, f"{name} {index + 1}", WorkerGroup(ranks, gpus, cpus), tasks)
+                self._lanes.append(lane)
+        for lane in self._lanes:
+            lane.start()
+
+    def connect(self) -> None:
+        """Connect to Ray; the first caller does it, the others wait.
+
+        Raises:
+            PoolError: the cluster has not the CPUs or GPUs that the settings ask for.
+        """
+        with self._lock:
+            if not self._connected:
+                self._ray = ray_runtime.acquire(self.settings.ray_address)
+                self._connected = True
+                if self.settings.ray_address is None and not ray_runtime.is_loopback():
+                    logger.warning("the Ray of this process was not started by pynascent: it listens beyond localhost")
+            has = self._ray.cluster_resources()
+            ranks = self.settings.ranks * (self.settings.workers or 1)
+            for kind, needed in (("CPU", ranks), ("GPU", ranks * self.settings.gpus_per_rank)):
+                if needed > has.get(kind, 0):
+                    raise PoolError(
+                        f"{self.settings.workers or 1} workers of {self.settings.ranks} ranks need {needed:g} "
+                        f"{kind}s, Ray has {has.get(kind, 0):g}: ask for fewer"
+                    )
+
+    def submit(self, key: str, job: Job) -> Future[Outcome]:
+        """Queue a candidate and return its future at once.
+
+        Args:
+            key: identifies the question: as long as one of this key is on its way, its future is returned.
+            job: the candidate; its ``dataset`` is the `Dataset` itself.
+
+        Returns:
+            A future of the outcome: ``OK``, ``DIVERGED`` or ``CRASHED``. It raises `PoolError` where no
+            process could be started or the pool was closed.
+        """
+        with self._lock:
+            if self.closed:
+                raise PoolError("the pool is closed")
+            if self._process != os.getpid():
+                raise PoolError(
+                    "this process was forked from one with a live pool, which it cannot use: "
+                    "fork before the first evaluation, or start processes by spawn"
+                )
+            if key in self._running:
+                return self._running[key]
+            done: Future[Outcome] = Future()
+            self._running[key] = done
+        trained: Future[tuple[Any, Any]] = Future()
+        trained.add_done_callback(lambda future: self._after_training(key, job, future))
+        self._training.put(_Task(train_here, (job,), trained))
+        return done
+
+    def ship(self, argument: Any) -> Any:
+        """Return a job with its data set replaced by a reference to Ray's copy; leave other arguments alone."""
+        if not isinstance(argument, Job) or not isinstance(argument.dataset, Dataset):
+            return argument
+        with self._lock:
+            checksum = argument.dataset.checksum
+            if checksum not in self._datasets:
+                self._datasets[checksum] = self._ray.put(argument.dataset)
+            return replace(argument, dataset=self._datasets[checksum])
+
+    def _after_training(self, key: str, job: Job, trained: Future[tuple[Any, Any]]) -> None:
+        error = trained.exception()
+        if error is not None:
+            return self._finish(key, error)
+        outcome, checkpoints = trained.result()
+        if outcome.status != Status.OK:
+            return self._finish(key, outcome)
+        explained: Future[tuple[Any, Any]] = Future()
+        explained.add_done_callback(lambda future: self._after_explaining(key, outcome, future))
+        self._explaining.put(_Task(explain_here, (job, checkpoints), explained))
+
+    def _after_explaining(self, key: str, outcome: Outcome, explained: Future[tuple[Any, Any]]) -> None:
+        error = explained.exception()
+        if error is not None:
+            return self._finish(key, error)
+        measured, _ = explained.result()
+        self._finish(key, replace(outcome, metrics={**outcome.metrics, **measured}))
+
+    def _finish(self, key: str, result: Outcome | BaseException) -> None:
+        if isinstance(result, Crashed):
+            logger.error("a candidate failed %d times and counts as crashed: %s", TRIES, result)
+            result = Outcome(Status.CRASHED, reason=str(result))
+        with self._lock:
+            future = self._running.pop(key)
+        if isinstance(result, Outcome):
+            future.set_result(result)
+        else:
+            future.set_exception(result)
+
+    def keras_file(self, *arguments: Any) -> bytes:
+        """Make a ``.keras`` file in an explainer's process; arguments as of `jobs.keras_file`."""
+        made: Future[tuple[Any, Any]] = Future()
+        self._explaining.put(_Task(keras_file_here, arguments, made))
+        return made.result()[0]
+
+    @property
+    def process_ids(self) -> dict[str, list[int]]:
+        """Process ids of each worker group and explainer that is up, by name."""
+        return {lane.name: list(lane.group.process_ids) for lane in self._lanes if lane.group.started}
+
+    @property
+    def busy(self) -> list[str]:
+        """Names of the worker groups and explainers that have something to do now."""
+        return [lane.name for lane in self._lanes if lane.busy]
+
+    def close(self) -> None:
+        """End every process; whoever still waits for a candidate gets a `PoolError`."""
+        with self._lock:
+            # A forked child inherits the exit function, not the processes.
+            if self.closed or self._process != os.getpid():
+                return
+            self.closed = True
+        atexit.unregister(self.close)
+        for lane in self._lanes:
+            lane.tasks.put(None)
+        for lane in self._lanes:
+            lane.group.stop()
+        for lane in self._lanes:
+            lane.join(timeout=10)
+        with self._lock:
+            if self._connected:
+                ray_runtime.release()
+                self._connected = False
+            waiting, self._running = self._running, {}
+        for future in waiting.values():
+            future.set_exception(PoolError("the pool was closed before the candidate was finished"))
+
+
+_shared: dict[PoolSettings, tuple[Pool, int]] = {}
+_shared_lock = threading.Lock()
+
+
+def borrow(settings: PoolSettings) -> Pool:
+    """Return this process's warm pool of these settings, started if there is none; `give_back` it later."""
+    with _shared_lock:
+        pool, users = _shared.get(settings, (None, 0))
+        if pool is None or pool.closed:
+            pool, users = Pool(settings), 0
+        _shared[settings] = (pool, users + 1)
+        return pool
+
+
+def give_back(pool: Pool) -> None:
+    """Say that a borrower is done; the last one closes the pool."""
+    with _shared_lock:
+        kept, users = _shared.get(pool.settings, (None, 0))
+        if kept is not pool:
+            return
+        if users > 1:
+            _shared[pool.settings] = (pool, users - 1)
+            return
+        del _shared[pool.settings]
+    pool.close()
