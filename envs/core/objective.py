@@ -159,7 +159,18 @@ class BoundObjective:
         return tuple(dict.fromkeys(name for name, _ in self.columns.values()))
 
     def __call__(self, evaluation: Evaluation) -> FloatArray:
-        """Return rewards ``(b,)``, or ``(b, k)`` for a vector objective of k terms."""
+        """Return the rewards alone, see `judge`."""
+        return self.judge(evaluation)[0]
+
+    def judge(self, evaluation: Evaluation) -> tuple[FloatArray, FloatArray]:
+        """Return the rewards of b evaluations, and by how much each breaks the constraints.
+
+        Returns:
+            Rewards ``(b,)``, or ``(b, k)`` of a vector objective of k terms; an infeasible row has the objective's
+            ``infeasible_reward``. Violations ``(b,)``, at least 0: the sum over the constraints of the excess beyond
+            the bound, relative to the bound's magnitude (absolute where the bound is 0). 0 is feasible; ∞ is a
+            failed evaluation or a term that is not a number, which is worse than any bound broken.
+        """
         values = {}
         for term, (name, function) in self.columns.items():
             column = evaluation[name]
@@ -167,12 +178,21 @@ class BoundObjective:
         weighted = [weight * values[term] for term, weight in self.objective.terms.items()]
         rewards = np.stack(weighted, axis=1) if self.objective.vector else np.add.reduce(weighted)
         finite = np.isfinite(rewards)
-        feasible = finite.all(axis=1) if self.objective.vector else finite
+        finite = finite.all(axis=1) if self.objective.vector else finite
+        violations = np.zeros(len(finite))
         for term, compare, bound in self.objective.parsed_constraints:
-            feasible = feasible & compare(values[term], bound)
-        if not feasible.all():
-            rewards[~feasible] = self.objective.infeasible_reward
-        return rewards
+            excess = np.abs(values[term] - bound) / (abs(bound) or 1.0)
+            # A strict bound is broken at the bound itself, by nothing that could be measured.
+            broken = np.maximum(excess, np.finfo(np.float64).tiny)
+            violations += np.where(compare(values[term], bound), 0.0, broken)
+        violations[~finite | ~evaluation.ok | np.isnan(violations)] = np.inf
+        infeasible = ~finite
+        if self.objective.parsed_constraints:
+            for term, compare, bound in self.objective.parsed_constraints:
+                infeasible |= ~compare(values[term], bound)
+        if infeasible.any():
+            rewards[infeasible] = self.objective.infeasible_reward
+        return rewards, violations
 
 
 def flops_isi_objective(lam: float, mu: float) -> Objective:

@@ -132,8 +132,15 @@ class SearchTask:
 
     def evaluate(self, architectures: IntArray, epochs: IntArray, seeds: IntArray) -> tuple[Evaluation, FloatArray]:
         """Return the evaluation of ``(b, n)`` architectures and their rewards, ``(b,)`` or ``(b, k)``."""
+        evaluation, rewards, _ = self.judge(architectures, epochs, seeds)
+        return evaluation, rewards
+
+    def judge(
+        self, architectures: IntArray, epochs: IntArray, seeds: IntArray
+    ) -> tuple[Evaluation, FloatArray, FloatArray]:
+        """Return the evaluation of ``(b, n)`` architectures, their rewards, and their violations ``(b,)``."""
         evaluation = self._asked.evaluate(architectures, epochs, seeds)
-        return evaluation, self.objective(evaluation)
+        return evaluation, *self.objective.judge(evaluation)
 
     @contextmanager
     def search(
