@@ -2,10 +2,12 @@
 
 from .core.budget import BudgetExhausted, SearchBudget
 from .core.evaluation import METRICS, AsyncEvaluator, Evaluation, Evaluator, Metric, Status
+from .core.fidelity import Fidelity
 from .core.history import RecordSearch, SearchHistory
 from .core.objective import Objective, flops_isi_objective, objective_from_config, resource_objective
+from .core.query import query
 from .core.registration import environment_id, register_all, register_environments, registered_ids
-from .core.tasks import TASKS, SearchTask, TaskSpec
+from .core.tasks import TASKS, SearchTask, TaskSpec, make_task
 from .mdp.search_env import SearchEnv
 from .mdp.vector_env import SearchVectorEnv
 
@@ -18,6 +20,7 @@ __all__ = [
     "BudgetExhausted",
     "Evaluation",
     "Evaluator",
+    "Fidelity",
     "Metric",
     "Objective",
     "RecordSearch",
@@ -30,7 +33,9 @@ __all__ = [
     "TaskSpec",
     "environment_id",
     "flops_isi_objective",
+    "make_task",
     "objective_from_config",
+    "query",
     "register_environments",
     "registered_ids",
     "resource_objective",

@@ -53,6 +53,41 @@ class Metric:
     maximize: bool = False
     deterministic: bool = True
 
+    @property
+    def sign(self) -> int:
+        """1 where more is better, −1 where less is: times it, values are to be maximised."""
+        return 1 if self.maximize else -1
+
+    @property
+    def shown_unit(self) -> str:
+        """The unit in which `text` shows values: ``%`` of an accuracy or error rate; ``""`` of bare numbers."""
+        if self.unit == "fraction":
+            return "%" if self.split is not None else ""
+        return "" if self.unit == "count" else self.unit
+
+    def better(self, a: float, b: float) -> bool:
+        """Say whether a value is strictly better than another."""
+        return self.sign * a > self.sign * b
+
+    def best(self, values: FloatArray, axis: int | None = None) -> Any:
+        """Return the best of some values, or of each row or column; NaN is passed over where there is another."""
+        return (np.nanmax if self.maximize else np.nanmin)(values, axis=axis)
+
+    def best_so_far(self, values: FloatArray, axis: int = -1) -> FloatArray:
+        """Return the best value up to each place, along an axis; NaN is passed over."""
+        return (np.fmax if self.maximize else np.fmin).accumulate(values, axis=axis)
+
+    def text(self, value: float) -> str:
+        """Return a value with its unit: ``94.20 %``, ``0.3107 nats``, ``156064 FLOPs``."""
+        number = f"{100 * value:.2f}" if self.shown_unit == "%" else f"{value:.6g}"
+        return f"{number} {self.shown_unit}".rstrip()
+
+    @property
+    def label(self) -> str:
+        """Name and unit, for axes and headings: ``validation accuracy (%)``."""
+        name = self.name.replace("_", " ")
+        return f"{name} ({self.shown_unit})" if self.shown_unit else name
+
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
@@ -174,6 +209,9 @@ class Evaluator(Protocol):
     Evaluators pickle and deep-copy by configuration and reopen their handles lazily. Results depend on
     nothing but the question (architecture, epochs, seed) and the evaluator's configuration.
 
+    An evaluator may name what its fidelities are, ``fidelity_name`` (`pynascent.envs.core.fidelity`); without the
+    attribute they are epochs.
+
     Attributes:
         space: the search space that it judges.
         fidelities: epochs that can be asked for, ascending; the last is the full training.
@@ -186,8 +224,8 @@ class Evaluator(Protocol):
     metrics: Mapping[str, Metric]
     seeds: tuple[int, ...] | None
 
-    def evaluate(self, architectures: IntArray, epochs: IntArray, seeds: IntArray) -> Evaluation:
-        """Evaluate ``(b, n)`` architectures after ``(b,)`` epochs of training with ``(b,)`` seeds."""
+    def evaluate(self, architectures: IntArray, fidelities: IntArray, seeds: IntArray, /) -> Evaluation:
+        """Evaluate ``(b, n)`` architectures at ``(b,)`` fidelities (epochs, as a rule) with ``(b,)`` training seeds."""
         ...
 
 
@@ -207,7 +245,7 @@ class TabularEvaluator(Evaluator, Protocol):
 class AsyncEvaluator(Evaluator, Protocol):
     """An evaluator that works while the caller goes on: live training."""
 
-    def submit(self, architectures: IntArray, epochs: IntArray, seeds: IntArray) -> list[int]:
+    def submit(self, architectures: IntArray, fidelities: IntArray, seeds: IntArray, /) -> list[int]:
         """Hand in b questions and return a ticket for each, at once."""
         ...
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from math import inf, isfinite
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from ..spaces import SearchSpace
 from .budget import BudgetedEvaluator
 from .evaluation import Evaluation, Evaluator, IntArray, Metric, Status
+from .feasibility import sort_key
 from .objective import BoundObjective
 
 
@@ -21,9 +23,10 @@ class SearchHistory:
 
     A row is a dict of plain values: ``index``, ``architecture`` (list of option indices), ``text``,
     ``status``, ``epochs``, ``seed``, every metric (those of the test split too: a history is a report),
-    ``reward`` (a list for a vector objective), ``cost_seconds``, and ``decision_seconds``, this row's share
-    of the wall time that passed between the last evaluation's end and its batch's start, which is what the
-    agent and the environment took to decide. With a budget ``clock_seconds`` too: when the evaluation ended
+    ``reward`` (a list for a vector objective), ``violation`` (by how much it breaks the objective's constraints: 0
+    where feasible, None where the evaluation failed, which stands for ∞), ``cost_seconds``, and
+    ``decision_seconds``, this row's share of the wall time that passed between the last evaluation's end and its
+    batch's start, which is what the agent and the environment took to decide. With a budget ``clock_seconds`` too: when the evaluation ended
     on the search's simulated clock (with several simulated workers, not always in the order of the rows).
     """
 
@@ -42,10 +45,11 @@ class SearchHistory:
         return np.array([row[name] for row in self.rows])
 
     def best(self) -> dict[str, Any] | None:
-        """Return the row with the best reward among the successful ones at the largest fidelity seen.
+        """Return the best row: feasible first, then the largest fidelity, then the reward.
 
         Rewards at different fidelities are different quantities, so only the largest is compared; ties go
-        to the earlier row. None where no evaluation succeeded.
+        to the earlier row. A row that breaks a constraint is the best only where no row keeps them all (its
+        ``violation`` is above 0 then): of those the one that violates least. None where no evaluation succeeded.
 
         Raises:
             ValueError: rewards are vectors, of which none need be the best.
@@ -59,13 +63,26 @@ class SearchHistory:
                 f"the objective gives {count} rewards, and no row need be the best in all: take the front of "
                 "history.column('reward'), whose columns are all to be maximised"
             )
-        return max(compared, key=lambda row: row["reward"])  # the first of equals
+        return max(compared, key=lambda row: sort_key(row["reward"], violation(row)))  # the first of equals
 
     def comparable(self) -> list[dict[str, Any]]:
-        """Return the successful rows at the largest fidelity that any of them has, in order."""
+        """Return the successful rows between which the reward decides, in order.
+
+        Of the feasible rows those at the largest fidelity that any of them has. Where none is feasible, of all
+        successful rows those at the largest fidelity that violate least.
+        """
         done = [row for row in self.rows if row["status"] == "ok"]
+        done = [row for row in done if violation(row) == 0.0] or done
         largest = max((row["epochs"] for row in done), default=0)
-        return [row for row in done if row["epochs"] == largest]
+        done = [row for row in done if row["epochs"] == largest]
+        least = min(map(violation, done), default=0.0)
+        return [row for row in done if violation(row) == least]
+
+
+def violation(row: Mapping[str, Any]) -> float:
+    """Return a row's violation, ∞ for None; rows of records that have none kept their constraints."""
+    value = row.get("violation", 0.0)
+    return inf if value is None else value
 
 
 class RecordSearch:
@@ -95,15 +112,16 @@ class RecordSearch:
         """Evaluate, and record the rows that were paid."""
         decision = (time.perf_counter() - self._last) / max(1, len(architectures))
         result = self.evaluator.evaluate(architectures, epochs, seeds)
-        rewards = self.objective(result)
+        rewards, violations = self.objective.judge(result)
         ends = self.evaluator.ends if isinstance(self.evaluator, BudgetedEvaluator) else None
-        for i in np.flatnonzero(result.status != Status.UNPAID):
+        for i in np.flatnonzero(result.status != Status.UNPAID).tolist():
             row = {
                 "index": len(self.history),
                 "architecture": architectures[i].tolist(),
                 "text": self.space.to_string(architectures[i]),
                 **result.row(i),
                 "reward": rewards[i].tolist(),
+                "violation": float(violations[i]) if isfinite(violations[i]) else None,
                 "decision_seconds": decision,
             }
             if ends is not None:

@@ -6,11 +6,17 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from .evaluation import Evaluation, FloatArray, Metric
+from .logarithm import ln_at_least_1
+from .numbers import is_finite, plain_number
+
+Function = Callable[[FloatArray], FloatArray] | None
+Ranges = Callable[[str], tuple[float, float]]
 
 
 # Functions by name, not lambdas: an environment pickles with its objective.
@@ -41,8 +47,8 @@ _COMPARE: dict[str, Callable[[FloatArray, float], Any]] = {
 }
 
 
-def _log(x: FloatArray) -> FloatArray:
-    return np.log(np.maximum(x, 1.0))
+def _negative(x: FloatArray) -> FloatArray:
+    return -x
 
 
 @dataclass(frozen=True)
@@ -50,15 +56,21 @@ class Objective:
     """Metrics → reward: a weighted sum of terms, hard constraints, or one reward per term.
 
     A term is a metric (``latency_ms``), its natural logarithm ``ln max(x, 1)`` (``ln_flops``), ``accuracy``
-    (the accuracy that the task searches on, of the validation split), ``gflops``, ``training_hours``, or
-    ``instability`` = 1 − ISI.
+    (the metric that the task searches on, of the validation split; with a minus sign where less of it is better, as
+    of a loss), ``gflops``, ``training_hours``, or ``instability`` = 1 − ISI.
+
+    A row that breaks a constraint, or has a term that is not a number, is infeasible. It is worse than every feasible
+    one, whatever its reward (`pynascent.envs.core.feasibility`); agents that see nothing but the reward need one that
+    says so, too.
 
     Attributes:
         terms: term → weight; a negative weight is a cost.
-        constraints: bounds on terms, such as ``"flops<=5e8"``; a row that breaks one gets
-            ``infeasible_reward``, and so does a row with a NaN term (a failed evaluation of a metric
-            without a worst value).
-        infeasible_reward: that reward; in every component when ``vector``.
+        constraints: bounds on terms, such as ``"flops<=5e8"``.
+        infeasible_reward: the reward of infeasible rows, in every component when ``vector``. None (the default) makes
+            it lower than any feasible one: each term at the worst value that it can have (the metric's bound, the
+            space's largest FLOPs, the worst in a table), minus v / (1 + v) of the violation v, so that to violate
+            less is rewarded. A term without a worst value (seconds of a live training) has its own value there, 0
+            where that is not a number; give a reward yourself if that could be above a feasible one.
         vector: one reward per term, in the terms' order, instead of their sum (multi-objective search).
         allow_test: permit metrics of the test split. Search on test data is no search; this exists for
             oracles and says so in the specification.
@@ -66,7 +78,7 @@ class Objective:
 
     terms: Mapping[str, float]
     constraints: Sequence[str] = ()
-    infeasible_reward: float = -1.0
+    infeasible_reward: float | None = None
     vector: bool = False
     allow_test: bool = False
     parsed_constraints: tuple[tuple[str, Callable[[FloatArray, float], Any], float], ...] = field(
@@ -78,8 +90,13 @@ class Objective:
         if not self.terms:
             raise ValueError("the objective has no terms: give at least one, such as {'accuracy': 1.0}")
         for name, weight in self.terms.items():
-            if not isinstance(weight, (int, float)) or not np.isfinite(weight):
+            if not is_finite(weight):
                 raise ValueError(f"weight {weight!r} of the objective's term {name!r} is not a finite number")
+        object.__setattr__(self, "terms", {name: plain_number(weight) for name, weight in self.terms.items()})
+        if self.infeasible_reward is not None:
+            if not is_finite(self.infeasible_reward):
+                raise ValueError(f"infeasible_reward={self.infeasible_reward!r}: give a finite number, or None")
+            object.__setattr__(self, "infeasible_reward", plain_number(self.infeasible_reward))
         parsed = []
         for constraint in self.constraints:
             match = re.fullmatch(r"\s*(\w+)\s*(<=|>=|<|>)\s*(\S+)\s*", constraint)
@@ -89,6 +106,8 @@ class Objective:
                 raise ValueError(
                     f"constraint {constraint!r} is not of the form 'term<=number' (<=, >=, <, >), as in 'flops<=5e8'"
                 ) from None
+            if not np.isfinite(parsed[-1][2]):
+                raise ValueError(f"constraint {constraint!r}: give a finite bound")
         object.__setattr__(self, "parsed_constraints", tuple(parsed))
 
     @property
@@ -96,31 +115,42 @@ class Objective:
         """Number of rewards per row: 1, or the number of terms when ``vector``."""
         return len(self.terms) if self.vector else 1
 
-    def bind(self, metrics: Mapping[str, Metric], accuracy: str = "validation_accuracy") -> BoundObjective:
+    def bind(
+        self, metrics: Mapping[str, Metric], accuracy: str = "validation_accuracy", ranges: Ranges | None = None
+    ) -> BoundObjective:
         """Resolve the terms against an evaluator's metrics.
 
         Args:
             metrics: the evaluator's metrics.
             accuracy: the metric that the term ``accuracy`` stands for.
+            ranges: returns the smallest and largest value of a metric, for the reward of infeasible rows; None for
+                the bounds that the metrics declare.
 
         Raises:
-            ValueError: a term's metric is unknown to the evaluator, or is of the test split.
+            ValueError: a term's metric is unknown to the evaluator, or is of the test split; or a constraint bounds
+                the term ``accuracy`` where that stands for what is to be small.
         """
+        for term, _, _ in self.parsed_constraints:
+            if term == "accuracy" and accuracy in metrics and not metrics[accuracy].maximize:
+                raise ValueError(
+                    f"a constraint on 'accuracy', which stands for {accuracy!r} here, of which less is better: "
+                    f"bound {accuracy!r} itself, as in '{accuracy}<=0.5'"
+                )
         columns = {}
         for term in [*self.terms, *(name for name, _, _ in self.parsed_constraints)]:
             columns[term] = self._resolve(term, metrics, accuracy)
-        return BoundObjective(self, columns)
+        declared = {name: (metric.lower, metric.upper) for name, metric in metrics.items()}
+        return BoundObjective(self, columns, ranges or declared.__getitem__)
 
-    def _resolve(
-        self, term: str, metrics: Mapping[str, Metric], accuracy: str
-    ) -> tuple[str, Callable[[FloatArray], FloatArray] | None]:
+    def _resolve(self, term: str, metrics: Mapping[str, Metric], accuracy: str) -> tuple[str, Function]:
         name, function = term, None
         if term == "accuracy":
             name = accuracy
+            function = _negative if accuracy in metrics and not metrics[accuracy].maximize else None
         elif term in _DERIVED:
             name, function = _DERIVED[term]
         elif term not in metrics and term.startswith("ln_"):
-            name, function = term[3:], _log
+            name, function = term[3:], ln_at_least_1
         if name not in metrics:
             of = f" of the term {term!r}" if term != name else ""
             raise ValueError(
@@ -138,7 +168,9 @@ class Objective:
         """Return plain JSON values that `objective_from_config` takes back."""
         config: dict[str, Any] = {"terms": dict(self.terms)}
         if self.constraints:
-            config |= {"constraints": list(self.constraints), "infeasible_reward": self.infeasible_reward}
+            config["constraints"] = list(self.constraints)
+        if self.infeasible_reward is not None:
+            config["infeasible_reward"] = self.infeasible_reward
         if self.vector:
             config["vector"] = True
         if self.allow_test:
@@ -148,10 +180,17 @@ class Objective:
 
 @dataclass(frozen=True)
 class BoundObjective:
-    """An objective resolved against an evaluator: a function from evaluations to rewards."""
+    """An objective resolved against an evaluator: a function from evaluations to rewards.
+
+    Attributes:
+        objective: what was resolved.
+        columns: of every term, in the objective or its constraints, the metric and the function of its column.
+        ranges: returns the smallest and largest value of a metric.
+    """
 
     objective: Objective
-    columns: Mapping[str, tuple[str, Callable[[FloatArray], FloatArray] | None]]
+    columns: Mapping[str, tuple[str, Function]]
+    ranges: Ranges = field(compare=False, repr=False)
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -176,23 +215,45 @@ class BoundObjective:
             column = evaluation[name]
             values[term] = column if function is None else function(column)
         weighted = [weight * values[term] for term, weight in self.objective.terms.items()]
-        rewards = np.stack(weighted, axis=1) if self.objective.vector else np.add.reduce(weighted)
-        finite = np.isfinite(rewards)
-        finite = finite.all(axis=1) if self.objective.vector else finite
-        violations = np.zeros(len(finite))
+        total = sum(weighted[1:], weighted[0])  # term by term, however many rows there are
+        rewards = np.stack(weighted, axis=1) if self.objective.vector else total
+        violations = np.zeros(len(evaluation))
         for term, compare, bound in self.objective.parsed_constraints:
             excess = np.abs(values[term] - bound) / (abs(bound) or 1.0)
             # A strict bound is broken at the bound itself, by nothing that could be measured.
-            broken = np.maximum(excess, np.finfo(np.float64).tiny)
-            violations += np.where(compare(values[term], bound), 0.0, broken)
-        violations[~finite | ~evaluation.ok | np.isnan(violations)] = np.inf
-        infeasible = ~finite
-        if self.objective.parsed_constraints:
-            for term, compare, bound in self.objective.parsed_constraints:
-                infeasible |= ~compare(values[term], bound)
+            violations += np.where(compare(values[term], bound), 0.0, np.maximum(excess, np.finfo(np.float64).tiny))
+        violations[~np.isfinite(total) | np.isnan(violations)] = np.inf
+        infeasible = violations > 0.0
+        violations[~evaluation.ok] = np.inf
         if infeasible.any():
-            rewards[infeasible] = self.objective.infeasible_reward
+            weights = np.stack(weighted, axis=1)[infeasible]
+            rewards[infeasible] = self._infeasible(weights, violations[infeasible])
         return rewards, violations
+
+    def _infeasible(self, weighted: FloatArray, violations: FloatArray) -> Any:
+        """Return the rewards of infeasible rows, of their weighted terms ``(r, k)`` and violations ``(r,)``."""
+        if self.objective.infeasible_reward is not None:
+            return self.objective.infeasible_reward
+        own = np.where(np.isfinite(weighted), weighted, 0.0)
+        worst = np.where(np.isfinite(self.worst), self.worst, own)
+        excess = 1.0 - 1.0 / (1.0 + violations)  # v / (1 + v), also of ∞
+        return worst - excess[:, None] if self.objective.vector else worst.sum(axis=1) - excess
+
+    @cached_property
+    def worst(self) -> FloatArray:
+        """The least that each weighted term can be in a feasible row, ``(k,)``; not finite where nothing is known."""
+        return np.array([self._least(term, weight) for term, weight in self.objective.terms.items()])
+
+    def _least(self, term: str, weight: float) -> float:
+        name, function = self.columns[term]
+        ends = np.array(self.ranges(name), dtype=np.float64)
+        low, high = np.sort(ends if function is None else function(ends))
+        for bounded, compare, bound in self.objective.parsed_constraints:
+            if self.columns[bounded] == self.columns[term]:  # no feasible row is beyond the bound
+                low, high = (
+                    (low, min(high, bound)) if compare in (operator.le, operator.lt) else (max(low, bound), high)
+                )
+        return weight * (low if weight > 0 else high) if weight else 0.0
 
 
 def flops_isi_objective(lam: float, mu: float) -> Objective:

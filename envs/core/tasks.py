@@ -6,15 +6,18 @@ import importlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
-
-import numpy as np
 
 from ..spaces import SearchSpace
 from .budget import BudgetedEvaluator, SearchBudget
-from .evaluation import METRICS, Evaluation, Evaluator, FloatArray, IntArray
+from .evaluation import Evaluation, Evaluator, FloatArray, IntArray
 from .history import RecordSearch, SearchHistory
+from .numbers import is_finite
 from .objective import BoundObjective, Objective, flops_isi_objective, objective_from_config
+from .query import query
+from .ranges import metric_range
+from .suggestions import did_you_mean, match_name
 
 
 @dataclass(frozen=True)
@@ -60,14 +63,16 @@ def register_task(spec: TaskSpec) -> None:
 
 
 def find_task(name: str) -> TaskSpec:
-    """Return a registered task.
+    """Return a registered task; the name's case does not matter (the table of the task ``Digits`` is ``digits``).
 
     Raises:
         ValueError: the name is unknown; the message lists the known ones.
     """
-    if name not in TASKS:
-        raise ValueError(f"task {name!r} is unknown: known are {', '.join(sorted(TASKS))}")
-    return TASKS[name]
+    found = match_name(name, TASKS)
+    if found is None:
+        hint = did_you_mean(name, TASKS)
+        raise ValueError(f"task {name!r} is unknown{hint}: known are {', '.join(sorted(TASKS))}")
+    return TASKS[found]
 
 
 def make_evaluator(spec: TaskSpec, arguments: Mapping[str, Any] | None = None) -> Evaluator:
@@ -108,16 +113,11 @@ class SearchTask:
 
     def __init__(self, evaluator: Evaluator, objective: Objective, accuracy: str = "validation_accuracy") -> None:
         self.evaluator = evaluator
-        self.objective: BoundObjective = objective.bind(evaluator.metrics, accuracy)
+        self.objective: BoundObjective = objective.bind(evaluator.metrics, accuracy, partial(metric_range, evaluator))
         self.accuracy = accuracy
         self.budget: SearchBudget | None = None
-        # What an environment shows: the usual metrics and those of the objective (a table may have dozens of
-        # latencies); never what is measured on test data, which is for reports alone.
-        self.visible_metrics = tuple(
-            name
-            for name, metric in evaluator.metrics.items()
-            if metric.split != "test" and (name in METRICS or name in (accuracy, *self.objective.metrics))
-        )
+        # What an environment shows: everything but what is measured on test data, which is for reports alone.
+        self.visible_metrics = tuple(name for name, metric in evaluator.metrics.items() if metric.split != "test")
         self._asked: Evaluator = evaluator
 
     @property
@@ -141,6 +141,13 @@ class SearchTask:
         """Return the evaluation of ``(b, n)`` architectures, their rewards, and their violations ``(b,)``."""
         evaluation = self._asked.evaluate(architectures, epochs, seeds)
         return evaluation, *self.objective.judge(evaluation)
+
+    def query(self, architecture: Any, epochs: Any = None, seed: Any = 0) -> dict[str, Any]:
+        """Return what the task says of an architecture, with its ``reward`` and ``violation`` (see `query.query`).
+
+        It is charged to no budget and recorded nowhere.
+        """
+        return query(self, architecture, epochs, seed)
 
     @contextmanager
     def search(
@@ -193,7 +200,7 @@ def make_task(
     if objective is not None and (lam is not None or mu is not None):
         raise ValueError("give either objective or lam and mu: the two weights belong to the default objective")
     for name, weight in (("lam", lam), ("mu", mu)):
-        if weight is not None and not (np.isfinite(weight) and weight >= 0):
+        if weight is not None and not (is_finite(weight) and weight >= 0):
             raise ValueError(f"{name}={weight!r}: give a finite weight of at least 0")
     if objective is None:
         chosen = flops_isi_objective(spec.lam if lam is None else lam, spec.mu if mu is None else mu)

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from ..core.budget import BudgetExhausted
 from ..core.evaluation import MEAN_SEED, FloatArray, IntArray, Status, TabularEvaluator
+from ..core.fidelity import Fidelity, as_fidelity
 from ..core.tasks import SearchTask
 from ..fast.coded_lanes import CodedLanes
 from ..fast.edit_pass import edit_pass
@@ -111,6 +112,8 @@ class SearchDynamics:
     ) -> None:
         rules = make_formulation(formulation)
         fidelities = task.evaluator.fidelities
+        if isinstance(epochs, (Fidelity, dict)):  # a named fidelity, or its JSON form
+            epochs = int(as_fidelity(task.evaluator, epochs))
         choose = epochs == "choose"
         known = ", ".join(map(str, fidelities))
         if choose and rules.name != "propose":

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..core.evaluation import MEAN_SEED, Evaluation, FloatArray, IntArray, Metric
+from ..core.fidelity import as_fidelities
+from ..core.query import query
 from ..spaces import SearchSpace, space_from_config
 from .categorical import space_of_header
 from .checks import ENUMERABLE
@@ -111,8 +113,9 @@ class TableEvaluator:
             TableError: an architecture is not in the table, or an epoch or seed is not; it is named.
             ValueError: a row is no architecture of the space.
         """
-        epochs, seeds = np.array(epochs, dtype=np.int64), np.array(seeds, dtype=np.int64)
         b = len(architectures)
+        epochs = np.array(as_fidelities(self, epochs, b), dtype=np.int64)
+        seeds = np.array(seeds, dtype=np.int64)
         if epochs.shape != (b,) or seeds.shape != (b,):
             raise TableError(f"{b} architectures with epochs {epochs.shape} and seeds {seeds.shape}: each needs ({b},)")
         if b == 1 and type(architectures) is np.ndarray and architectures.dtype == np.int64:
@@ -128,6 +131,10 @@ class TableEvaluator:
         return Evaluation(
             np.zeros(b, dtype=np.int8), epochs, seeds, LazyColumns(self._readers, rows, fidelity, seed), cost
         )
+
+    def query(self, architecture: Any, epochs: Any = None, seed: Any = 0) -> dict[str, Any]:
+        """Return everything that the table says of an architecture, by name (see `pynascent.envs.query`)."""
+        return query(self, architecture, epochs, seed)
 
     def _evaluate_one(self, architectures: IntArray, epochs: IntArray, seeds: IntArray) -> Evaluation:
         """Do the same for a single row, without array arithmetic: scalar environments live on this."""
