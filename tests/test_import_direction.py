@@ -38,8 +38,9 @@ def test_folder_imports_only_what_lies_below_it(folder):
         assert not beyond, f"{path.relative_to(ROOT)} imports {beyond}"
 
 
-def test_evaluation_reads_only_the_spaces_of_envs():
+def test_evaluation_knows_spaces_networks_and_references_of_envs():
+    known = ("envs.spaces", "envs.network", "envs.core.components", "envs.core.imports")
     for path in (ROOT / "evaluation").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.level and "envs" in (node.module or ""):
-                assert "spaces" in (node.module or ""), f"{path.relative_to(ROOT)} imports {node.module}"
+                assert (node.module or "").startswith(known), f"{path.relative_to(ROOT)} imports {node.module}"
