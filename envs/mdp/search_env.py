@@ -130,6 +130,11 @@ class SearchEnv(gymnasium.Env):
         return self.dynamics.rules
 
     @property
+    def chosen_fidelities(self) -> tuple[int, ...]:
+        """The fidelities that an action chooses from (``epochs="choose"``), () where they are fixed."""
+        return tuple(self.formulation.fidelities)
+
+    @property
     def architecture(self) -> IntArray:
         """The present architecture ``(n,)``, −1 where undecided."""
         return self.dynamics.lanes.architectures[0].copy()

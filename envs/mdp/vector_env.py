@@ -114,6 +114,11 @@ class SearchVectorEnv(VectorEnv):
         return self.dynamics.rules
 
     @property
+    def chosen_fidelities(self) -> tuple[int, ...]:
+        """The fidelities that an action chooses from (``epochs="choose"``), () where they are fixed."""
+        return tuple(self.formulation.fidelities)
+
+    @property
     def architectures(self) -> IntArray:
         """The lanes' present architectures ``(N, n)``, −1 where undecided."""
         return self.dynamics.lanes.architectures.copy()
