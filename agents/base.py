@@ -177,17 +177,19 @@ def check_fit(agent: Agent, env: AnyEnv) -> None:
 
 
 def _checked_seed(seed: Any) -> int:
-    if not isinstance(seed, Integral) or isinstance(seed, bool) or not 0 <= seed <= LARGEST_SEED:
+    number = int(seed) if isinstance(seed, Integral) and not isinstance(seed, bool) else -1
+    if not 0 <= number <= LARGEST_SEED:
         raise ValueError(f"seed={seed!r}: give an integer from 0 to 2**63 - 1")
-    return int(seed)
+    return number
 
 
 def _checked_parallelism(parallelism: Any) -> int | None:
     if parallelism is None:
         return None
-    if not isinstance(parallelism, Integral) or isinstance(parallelism, bool) or parallelism < 1:
+    number = int(parallelism) if isinstance(parallelism, Integral) and not isinstance(parallelism, bool) else 0
+    if number < 1:
         raise ValueError(f"parallelism={parallelism!r}: give an integer of at least 1, or None")
-    return int(parallelism)
+    return number
 
 
 class AskTellAgent(Agent):

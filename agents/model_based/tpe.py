@@ -38,7 +38,8 @@ class TPE(OneByOneAgent):
 
     Every choice is a categorical parameter; each proposal is trained to the largest fidelity. A failed
     evaluation counts as the worst reward so far, and before any success as a trial without a result. Under constraints
-    Optuna's sampler is told the violation: feasible trials are the good ones first. Where combinations can be invalid, an invalid proposal is
+    Optuna's sampler is told the violation: feasible trials are the good ones first. Where combinations can be invalid,
+    an invalid proposal is
     told to Optuna as a failed trial, which it does not model, and after `INVALID_DRAWS` of them a uniform draw
     takes its place. It needs ``pip install 'pynascent[benchmark]'``.
     """
