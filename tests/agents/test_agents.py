@@ -95,7 +95,9 @@ def test_settings_are_documented_frozen_json(name):
 
 
 def test_unknown_names_list_the_known_ones():
-    with pytest.raises(ValueError, match=r"agent 'bohp' is unknown \(did you mean 'bohb'\?\): known are asha, .*random"):
+    with pytest.raises(
+        ValueError, match=r"agent 'bohp' is unknown \(did you mean 'bohb'\?\): known are asha, .*random"
+    ):
         make_agent("bohp")
     with pytest.raises(ValueError, match=r"no setting 'repeat' \(did you mean 'repeats'\?\): allowed are repeats"):
         make_agent("random", repeat=True)
