@@ -141,10 +141,12 @@ class Agent(ABC):
         """
 
     def _warn_of_one_fidelity(self, env: AnyEnv) -> None:
-        if self.multi_fidelity and len(as_searchable(env).formulation.fidelities) < 2:
+        inner = as_searchable(env)
+        if self.multi_fidelity and len(inner.formulation.fidelities) < 2:
+            several = len(inner.task.evaluator.fidelities) > 1
             warnings.warn(
                 f"the agent {self.name!r} chooses how long to train, and this environment has one fidelity: here it is "
-                f"{self.with_one_fidelity} (make the environment with epochs='choose')",
+                f"{self.with_one_fidelity}{'; make the environment with epochs=' + repr('choose') if several else ''}",
                 stacklevel=3,
             )
 
