@@ -67,7 +67,8 @@ class Agent(ABC):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Name a class without a name after itself."""
         super().__init_subclass__(**kwargs)
-        if not hasattr(cls, "name"):
+        given = getattr(cls, "name", None)
+        if given is None or ("name" not in vars(cls) and given in {base.__name__ for base in cls.__mro__[1:]}):
             cls.name = cls.__name__
 
     def __init__(self, settings: Settings | None = None) -> None:
