@@ -56,7 +56,9 @@ def tables(tmp_path_factory):
 @pytest.fixture(scope="module")
 def lacking(tables):
     evaluator = TableEvaluator(tables["twentieth"])
-    return evaluator, SPACE.from_index(np.arange(SPACE.size))[~evaluator.covers(SPACE.from_index(np.arange(SPACE.size)))]
+    return evaluator, SPACE.from_index(np.arange(SPACE.size))[
+        ~evaluator.covers(SPACE.from_index(np.arange(SPACE.size)))
+    ]
 
 
 @pytest.mark.parametrize("b", [1, 2, 7])
@@ -242,7 +244,9 @@ def test_environments_take_the_mode(formulation, missing, tables):
         env.action_space.seed(seed)
         done, steps = False, 0
         while not done:
-            action = env.action_space.sample() if formulation == "propose" else env.action_space.sample(info["action_mask"])
+            action = (
+                env.action_space.sample() if formulation == "propose" else env.action_space.sample(info["action_mask"])
+            )
             _, _, terminated, truncated, info = env.step(action)
             done, steps = terminated or truncated, steps + 1
             if "status" in info:
