@@ -148,7 +148,7 @@ def test_the_view_is_the_rows(view):
     assert view.valid(everything).tolist() == expected
     assert view.count() == len(rows) and view.constrained
     np.testing.assert_array_equal(np.concatenate(list(view.enumerate(100))), view.listed)
-    with pytest.raises(ValueError, match="not valid .* the table has no row for it"):
+    with pytest.raises(ValueError, match=r"not valid .* the table has no row for it"):
         view.check(everything[~np.array(expected)][:1])
 
 
