@@ -350,6 +350,37 @@ class Attention(Operation):
 
 
 @register_operation
+class Blank(Operation):
+    """Zeros of half the image's size and twice its channels: "none" where a cell shrinks and widens."""
+
+    name = "blank"
+
+    def shape(self, inputs: Sequence[Shape], attributes: Mapping[str, Any]) -> Shape:
+        """Return half the height and width, rounded up, and twice the channels."""
+        height, width, channels = inputs[0]
+        return -(-height // 2), -(-width // 2), 2 * channels
+
+    def cost(self, layer: Layer, inputs: list[Shape]) -> Cost:
+        """Count what the profiler counts for picking every other position: one for each value that is picked."""
+        return Cost(elementwise_flops=prod(layer.shape) // 2)
+
+    def keras(self, site: Any) -> Any:
+        """Return the Keras layer: every other position, twice, times nothing."""
+        layers = site.keras.layers
+
+        def apply(x: Any) -> Any:
+            y = layers.MaxPooling2D(
+                1, strides=2, padding="same", data_format="channels_last", name=f"{site.name}_halved"
+            )(x)
+            y = layers.Concatenate(axis=-1, name=f"{site.name}_twice")([y, y])
+            zeros = site.keras.ops.zeros_like(y)
+            zeros._keras_history.operation.name = site.name  # see the builder's own "zeros"
+            return zeros
+
+        return apply
+
+
+@register_operation
 class Shift(Operation):
     """An image moved one position up and left, zeros coming in below and on the right."""
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from ..errors import TableError
 from ..finding import own_path
 from ..format import Table
-from . import hw_nas_bench, mini_nasbench201, nas_bench_macro, nasbench201_npz, nats_bench, own_csv, own_npz
+from . import hw_nas_bench, mini_nasbench201, nas_bench_macro, nasbench201_npz, nats_bench
 from .base import Import, ImportRequest
+from .own import arrays, lines
 
 KINDS: dict[str, Import] = {
     found.kind: found
@@ -47,8 +48,8 @@ KINDS: dict[str, Import] = {
             pickled=True,
             joins=True,
         ),
-        Import(own_csv.KIND, "results.csv schema.toml", own_csv.read, "your own results, one line a training"),
-        Import(own_npz.KIND, "results.npz schema.toml", own_npz.read, "your own results, arrays"),
+        Import(lines.KIND, "results.csv schema.toml", lines.read, "your own results, one line a training"),
+        Import(arrays.KIND, "results.npz schema.toml", arrays.read, "your own results, arrays"),
     )
 }
 

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from pynascent.envs.tables import TableEvaluator
 from pynascent.envs.tables.importers import KINDS, ImportRequest, import_tables
-from pynascent.envs.tables.importers.schema import UNITS
+from pynascent.envs.tables.importers.own.schema import UNITS
 from pynascent.scripts.cli.tables import app
 
 TEXT = (Path(__file__).parents[3] / "docs" / "tables.md").read_text()
