@@ -7,7 +7,17 @@ from collections.abc import Iterator
 from ..errors import TableError
 from ..finding import own_path
 from ..format import Table
-from . import hw_nas_bench, mini_nasbench201, nas_bench_macro, nasbench201_npz, nats_bench
+from . import (
+    accel_nasbench,
+    analognasbench,
+    hw_nas_bench,
+    mini_nasbench201,
+    nas_bench_macro,
+    nasbench201_npz,
+    nats_bench,
+    transnasbench101,
+    zero_cost,
+)
 from .base import Import, ImportRequest
 from .own import arrays, lines
 
@@ -46,6 +56,32 @@ KINDS: dict[str, Import] = {
             hw_nas_bench.read,
             "HW-NAS-Bench latency and energy, joined onto NAS-Bench-201 tables",
             pickled=True,
+            joins=True,
+        ),
+        Import(
+            transnasbench101.KIND,
+            "transnasbench101_micro.npz transnasbench101_macro.npz",
+            transnasbench101.read,
+            "TransNAS-Bench-101, seven tasks on cells and on networks",
+        ),
+        Import(
+            accel_nasbench.KIND,
+            "accel_nasbench.csv",
+            accel_nasbench.read,
+            "Accel-NASBench, ImageNet with six accelerators (partial)",
+        ),
+        Import(
+            zero_cost.KIND,
+            "nasbench201_zen.npz",
+            zero_cost.read,
+            "Zen scores, joined onto NAS-Bench-201 tables",
+            joins=True,
+        ),
+        Import(
+            analognasbench.KIND,
+            "analognasbench.csv",
+            analognasbench.read,
+            "AnalogNAS-Bench, joined onto NASBench201-CIFAR10",
             joins=True,
         ),
         Import(lines.KIND, "results.csv schema.toml", lines.read, "your own results, one line a training"),
