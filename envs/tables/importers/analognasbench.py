@@ -16,17 +16,14 @@ from .nasbench201 import from_naslib, joined_tables
 from .text import number, read_csv, require_columns, spread
 
 KIND = "analognasbench"
-CITATION = (
-    "A. Bessalah, H. Benmeziane, H. Ouarnoughi, S. Niar, et al. AnalogNAS-Bench: A NAS Benchmark for Analog In-Memory "
-    "Computing. 2025."
-)
+CITATION = "AnalogNAS-Bench: A NAS Benchmark for Analog In-Memory Computing. arXiv:2506.18495, 2025."
 LICENCE = "MIT (AnalogNAS-Bench)"
 SINGLE = {
     "baseline": "as trained, digital",
     "ptq": "quantised after training",
     "qat": "trained with quantisation",
-    "analog": "as trained, on analog hardware without drift",
-    "finetuned": "trained with the hardware's noise, on analog hardware",
+    "analog": "as trained, on simulated analog hardware",
+    "finetuned": "trained with the hardware's noise, on simulated analog hardware",
 }
 DRIFTS = {60: "a minute", 3600: "an hour", 86_400: "a day", 2_592_000: "30 days"}
 
