@@ -63,7 +63,7 @@ class AccelNASBenchSpace(SearchSpace):
 
     def features(self, architectures: ArrayLike) -> dict[str, FloatArray]:
         """Describe each row by its choices, and (``"depth"``) the number of blocks in each stage and in all."""
-        depths = self.check(architectures)[:, 2::4] + 1.0
+        depths = self.check(architectures)[:, 2::4].astype(np.float64) + 1
         return super().features(architectures) | {"depth": np.column_stack([depths, depths.sum(axis=1)])}
 
     # -- network --------------------------------------------------------------------------------------
