@@ -55,7 +55,7 @@ def test_unknown_names_list_the_known_ones(name):
     "path", ["spaces_of_a_user:Missing", "no_such_module:Space", ":Space", "spaces_of_a_user:", "a..b:C"]
 )
 def test_paths_that_lead_nowhere_are_refused(user_module, path):
-    with pytest.raises(ValueError, match="cannot import|has no Missing|give module:Class"):
+    with pytest.raises(ValueError, match=r"cannot import|has no Missing|give module:Class"):
         space_from_config({"space": path})
 
 
