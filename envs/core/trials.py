@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol, runtime_checkable
 
 from ..spaces import SearchSpace
-from .evaluation import AsyncEvaluator, Evaluation, Evaluator, IntArray, Metric
+from .evaluation import AsyncEvaluator, Evaluation, IntArray, Metric
 
 
 @runtime_checkable
