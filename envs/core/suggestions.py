@@ -1,4 +1,4 @@
-"""Suggestions for names that were mistyped."""
+"""Names that were nearly right: look-up that forgives the case, and "did you mean"."""
 
 from __future__ import annotations
 
@@ -6,8 +6,24 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ``" (did you mean 'X'?)"`` for the known name that is closest, or nothing; case does not count."""
-    by_lower = {other.lower(): other for other in known}
-    close = get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
-    return f" (did you mean {by_lower[close[0]]!r}?)" if close else ""
+def match_name(name: object, known: Iterable[str]) -> str | None:
+    """Return the known name that was meant: the same, or the only one that differs in nothing but case.
+
+    None where there is no such name, or several.
+    """
+    names = list(known)
+    if name in names:
+        return str(name)
+    if not isinstance(name, str):
+        return None
+    alike = [other for other in names if other.casefold() == name.casefold()]
+    return alike[0] if len(alike) == 1 else None
+
+
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """Return ``" (did you mean 'Digits'?)"`` for a misspelt name, to end an error with; ``""`` where none is near."""
+    by_folded = {other.casefold(): other for other in known}
+    near = get_close_matches(str(name).casefold(), by_folded, n=3, cutoff=0.6)
+    if not near:
+        return ""
+    return f" (did you mean {' or '.join(repr(by_folded[folded]) for folded in near)}?)"
