@@ -5,6 +5,7 @@ from .core.evaluation import METRICS, AsyncEvaluator, Evaluation, Evaluator, Met
 from .core.history import RecordSearch, SearchHistory
 from .core.objective import Objective, flops_isi_objective, objective_from_config, resource_objective
 from .core.registration import environment_id, register_all, register_environments, registered_ids
+from .core.searchable import SearchableEnv, SearchableVectorEnv
 from .core.tasks import TASKS, SearchTask, TaskSpec
 from .mdp.search_env import SearchEnv
 from .mdp.vector_env import SearchVectorEnv
@@ -26,6 +27,8 @@ __all__ = [
     "SearchHistory",
     "SearchTask",
     "SearchVectorEnv",
+    "SearchableEnv",
+    "SearchableVectorEnv",
     "Status",
     "TaskSpec",
     "environment_id",

@@ -18,6 +18,7 @@ from ..core.tasks import SearchTask, make_task
 from .dynamics import SearchDynamics
 from .formulations import Formulation
 from .observations import Observer
+from .trials import trial_questions
 
 
 class SearchEnv(gymnasium.Env):
@@ -128,6 +129,20 @@ class SearchEnv(gymnasium.Env):
     def formulation(self) -> Formulation:
         """The rules."""
         return self.dynamics.rules
+
+    @property
+    def chosen_fidelities(self) -> tuple[int, ...]:
+        """The fidelities that an action chooses from (``epochs="choose"``), () where they are fixed."""
+        return tuple(self.formulation.fidelities)
+
+    def trial_questions(
+        self, seed: int, trials: IntArray, fidelity: IntArray | None = None
+    ) -> tuple[IntArray, IntArray]:
+        """Return epochs and training seeds ``(t,)`` of trials ``(t,)`` that are handed in whole (`SearchTask.submit`).
+
+        Trial i is asked about as episode i of a lane that was reset with ``seed`` (`pynascent.envs.mdp.trials`).
+        """
+        return trial_questions(self.dynamics, int(lane_seeds(seed, 1)[0]), trials, fidelity)
 
     @property
     def architecture(self) -> IntArray:

@@ -23,6 +23,7 @@ from .formulations import Formulation
 from .lanes import BoolArray
 from .observations import Observer
 from .search_env import lane_seeds, reward_space
+from .trials import trial_questions
 
 _MODES = {
     "next_step": AutoresetMode.NEXT_STEP,
@@ -112,6 +113,20 @@ class SearchVectorEnv(VectorEnv):
     def formulation(self) -> Formulation:
         """The rules."""
         return self.dynamics.rules
+
+    @property
+    def chosen_fidelities(self) -> tuple[int, ...]:
+        """The fidelities that an action chooses from (``epochs="choose"``), () where they are fixed."""
+        return tuple(self.formulation.fidelities)
+
+    def trial_questions(
+        self, seed: int, trials: IntArray, fidelity: IntArray | None = None
+    ) -> tuple[IntArray, IntArray]:
+        """Return epochs and training seeds ``(t,)`` of trials ``(t,)`` that are handed in whole (`SearchTask.submit`).
+
+        Trial i is asked about as episode i of a lane that was reset with ``seed`` (`pynascent.envs.mdp.trials`).
+        """
+        return trial_questions(self.dynamics, int(lane_seeds(seed, 1)[0]), trials, fidelity)
 
     @property
     def architectures(self) -> IntArray:
