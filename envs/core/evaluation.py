@@ -28,6 +28,7 @@ class Status(IntEnum):
     DIVERGED = 1  # the training loss became NaN or infinite
     CRASHED = 2  # the training failed again and again; the evaluator's log says why
     UNPAID = 3  # the search's budget did not cover it: it was not evaluated, or is not delivered
+    MISSING = 4  # the table that answers has no row for it
 
 
 @dataclass(frozen=True)

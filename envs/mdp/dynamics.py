@@ -459,6 +459,9 @@ class SearchDynamics:
     def _place_start(self, rows: IntArray) -> None:
         """Draw a start architecture for cleared lanes."""
         space = self.task.space
+        if space.listed is not None:
+            self.lanes.place(rows, space.listed[below(self._draw(rows, _START), len(space.listed))])
+            return
         choices = np.arange(space.n)
         drawn = np.empty((len(rows), space.n), dtype=np.int64)
         todo, attempt = np.arange(len(rows)), 0

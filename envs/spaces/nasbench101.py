@@ -74,6 +74,8 @@ class NASBench101Space(SearchSpace):
         choices = [Choice(f"edge_{i}_{j}", (0, 1)) for i, j in self._edges]
         choices.extend(Choice(f"operation_{v}", OPERATIONS) for v in range(1, vertices - 1))
         super().__init__("nasbench101", choices)
+        # The published count; other sizes would have to be listed.
+        self.distinct = 423_624 if (vertices, max_edges) == (7, 9) else None
 
     def config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

@@ -14,7 +14,7 @@ from ..spaces import SearchSpace
 from ..spaces.forms import canonical_forms
 from .blocks import encode
 from .categorical import config_of_space
-from .checks import check_coverage, check_units, check_values, first_bad, known_index
+from .checks import check_coverage, check_units, check_values, first_bad, known_index, whole_count
 from .errors import TableError
 from .format import Payload, Table
 from .header import Column, Header
@@ -62,7 +62,7 @@ class TableData:
         fidelities: epochs that can be asked for; None for all of the search metric's.
         cost_metric: the metric in seconds that an evaluation costs; None charges ``nominal_seconds`` an epoch.
         canonical: rows exist for canonical forms only.
-        partial: the table need not cover the space.
+        partial: the table need not cover the space. The file says whether it does.
     """
 
     name: str
@@ -127,7 +127,7 @@ class TableData:
             TableError: rows are missing, twice, unknown or invalid; a value is not finite, out of its range
                 or in another unit; or the parts do not fit together. The message names the first.
         """
-        payload, order = Payload(), None
+        payload, order, partial = Payload(), None, False
         whole_space = self.architectures is None and not self.canonical and not self.space.constrained
         index = matrix = None
         if whole_space:
@@ -139,6 +139,8 @@ class TableData:
             architectures = architectures[order]
             keys = None if keys is None else keys[order]
             check_coverage(self.space, architectures, keys, self.canonical, self.partial)
+            # A table that was declared partial and covers all is not partial.
+            partial = self.partial and whole_count(self.space, self.canonical) != rows
             if keys is None:
                 matrix = payload.add(_small(architectures))
             elif len(keys) != self.space.size or not np.array_equal(keys, np.arange(len(keys))) or self.canonical:
@@ -166,7 +168,7 @@ class TableData:
             cost_metric=self.cost_metric,
             nominal_seconds=self.nominal_seconds,
             canonical=self.canonical,
-            partial=self.partial,
+            partial=partial,
             index=index,
             matrix=matrix,
             source=self.source,
