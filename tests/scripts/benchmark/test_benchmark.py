@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.lib.recfunctions import repack_fields
 
-from pynascent.scripts.benchmark.benchmark_task import competition_of
+from pynascent.scripts.benchmark.benchmark_task import benchmark_task_of
 from pynascent.scripts.benchmark.folder import BenchmarkFolder
 from pynascent.scripts.benchmark.protocols import NATS
 from pynascent.scripts.benchmark.run_file import read_run
@@ -239,7 +239,7 @@ def test_a_changed_outside_agent_is_another_agent(tmp_path, monkeypatch, capfd):
     assert command(monkeypatch, *arguments, "--out", tmp_path / "out") == 0
     file.write_text(AGENT + "\n# changed\n")
     assert command(monkeypatch, *arguments, "--out", tmp_path / "out", "--resume") == 2
-    assert "agent climber source" in capfd.readouterr().err
+    assert "the code of the agent climber" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -322,7 +322,7 @@ def test_the_nats_protocol(tmp_path, monkeypatch):
     out = tmp_path / "out"
     options = ("--protocol", "nats", "--workers", 3)
     assert played(monkeypatch, out, *options, agents="random,hyperband", budget="20000s", seeds="0:2") == 0
-    facts = BenchmarkFolder(out).configuration()["tasks"]["Made"]["facts"]
+    facts = BenchmarkFolder(out).configuration()["tasks"]["Made"]["statistics"]
     for record in (read_run(path) for path in out.glob("runs/*/*/*.npz")):
         rows = record.rows
         assert (rows["epochs"] == 12).all()  # agents that choose fidelities may not here
@@ -339,7 +339,7 @@ def test_vector_rewards_and_their_hypervolume(tmp_path, monkeypatch):
     assert np.array_equal(rows["value"], rows["metric.validation_accuracy"])
     import moocore
 
-    facts = BenchmarkFolder(out).configuration()["tasks"]["Made"]["facts"]
+    facts = BenchmarkFolder(out).configuration()["tasks"]["Made"]["statistics"]
     expected = moocore.hypervolume(-rows["terms"], ref=-np.array(facts["reference"]))
     lines = list(csv.DictReader(io.StringIO((out / "results.csv").read_text())))
     line = next(line for line in lines if (line["agent"], line["seed"]) == ("nsga2", "0"))
@@ -407,7 +407,7 @@ def test_a_name_leads_to_the_table_that_is_there_now(monkeypatch, tmp_path):
     made = {"label": "Made", "task": "Table", "evaluator": {"table": "Made"}}
 
     def made_now():
-        return competition_of(made, asdict(NATS), None)
+        return benchmark_task_of(made, asdict(NATS), None)
 
     assert made_now() is made_now() and len(made_now().evaluator.architectures()) == 6561
     monkeypatch.setenv("PYNASCENT_DATA", str(tmp_path))
