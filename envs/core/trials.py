@@ -1,4 +1,4 @@
-"""Trials: candidates in live training, each with a number, told in the order in which they end (or have ended before)."""
+"""Trials: candidates in live training, each with a number, told in the order in which they end (or once ended)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol, runtime_checkable
 
 from ..spaces import SearchSpace
-from .evaluation import AsyncEvaluator, Evaluation, Evaluator, IntArray, Metric
+from .evaluation import AsyncEvaluator, Evaluation, IntArray, Metric
 
 
 @runtime_checkable

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from pynascent.agents import make_agent
-from pynascent.agents.multi_fidelity.hyperband import Bracket, bracket_sizes, rung_fidelities
+from pynascent.agents.multi_fidelity.hyperband import Bracket
+from pynascent.agents.multi_fidelity.rungs import bracket_sizes, rung_fidelities
 from pynascent.envs import SearchBudget
 
 from support.landscape import make_env
@@ -46,15 +47,15 @@ def test_a_bracket_promotes_the_best_and_never_a_failed_one():
     first = [bracket.next(draw) for _ in range(4)]
     assert [(int(c[0]), f) for c, f in first] == [(0, 0), (1, 0), (2, 0), (3, 0)]
     assert bracket.next(draw) is None  # results are awaited
-    for (configuration, _), reward, ok in zip(first, [0.5, -np.inf, 0.9, 0.5], [True, False, True, True], strict=True):
-        bracket.tell(configuration, reward, ok)
+    for (configuration, _), reward in zip(first, [0.5, -np.inf, 0.9, 0.5], strict=True):
+        bracket.tell(configuration, reward, 0.0 if np.isfinite(reward) else np.inf)
     second = [bracket.next(draw) for _ in range(2)]
     assert [(int(c[0]), f) for c, f in second] == [(2, 1), (0, 1)]  # of equals the earlier
     for configuration, _ in second:
-        bracket.tell(configuration, -np.inf, False)
+        bracket.tell(configuration, -np.inf, np.inf)
     configuration, fidelity = bracket.next(draw)
     assert (int(configuration[0]), fidelity) == (4, 2)  # none is left to promote: a fresh one takes the place
-    bracket.tell(configuration, 1.0, True)
+    bracket.tell(configuration, 1.0, 0.0)
     assert bracket.finished and bracket.next(draw) is None
 
 
