@@ -83,6 +83,25 @@ def parse_value(text: str) -> Any:
         return text
 
 
+def parse_numbers(option: str, text: str) -> list[int]:
+    """Return the numbers of ``0,3,7:10``: 0, 3, 7, 8 and 9.
+
+    Raises:
+        UsageError: it is another text.
+    """
+    numbers: list[int] = []
+    for part in text.split(","):
+        first, colon, end = part.partition(":")
+        try:
+            found = list(range(int(first), int(end))) if colon else [int(first)]
+        except ValueError:
+            found = []
+        if not found or found[0] < 0 or len(found) > 10_000:
+            raise UsageError(f"{option} {text}: give numbers and ranges, as in 0,3,7:10 (10 not among them)")
+        numbers += found
+    return numbers
+
+
 def importable(reference: str) -> str:
     """Return a reference by module: ``file.py:Class`` imports the file and becomes ``file:Class``.
 

@@ -8,9 +8,12 @@ from typing import Annotated
 import typer
 
 from ...agents import AGENTS
+from ...envs.spaces.registry import SPACES
+from ...evaluation.explainers import EXPLAINERS
 
 Out = Annotated[Path, typer.Option("--out", help="New folder for the results.", show_default=False)]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with what is in --out.")]
+RecordActions = Annotated[bool, typer.Option("--record-actions", help="Write actions.jsonl, too.")]
 Seed = Annotated[int, typer.Option("--seed", help="Determines everything random: an integer from 0 to 2^63 - 1.")]
 
 # -- components, and the code that they are in -----------------------------------------------------------
@@ -42,8 +45,26 @@ AgentSettings = Annotated[
     typer.Option("--settings", "--setting", help="AGENT.name=value. May be repeated.", show_default=False),
 ]
 
+Explainer = Annotated[
+    str,
+    typer.Option(
+        "--method",
+        help=f"Explainer: {', '.join(EXPLAINERS)}; or your own, module:Class, file.py:Class, or JSON with settings.",
+        show_default=False,
+    ),
+]
+Classes = Annotated[
+    str | None,
+    typer.Option("--classes", help="Explain examples of these classes: 0,3,7:10 (default: all).", show_default=False),
+]
+Policy = Annotated[
+    Path | None, typer.Option("--policy", help="PPO: policy.npz of another search to start from.", show_default=False)
+]
+
 # -- the task ------------------------------------------------------------------------------------------
 
+Environment = Annotated[str, typer.Option("--env", help="Environment id, as `pynascent envs` lists them.")]
+Evaluations = Annotated[int, typer.Option("--evaluations", help="Budget: evaluations to spend; --resume may add.")]
 Objective = Annotated[
     str | None,
     typer.Option(
@@ -63,7 +84,7 @@ Space = Annotated[
     str | None,
     typer.Option(
         "--space",
-        help='Search space: a name, module:Class, file.py:Class, or JSON {"space": name, …settings}.',
+        help=f"Search space: {', '.join(SPACES)}; module:Class, file.py:Class, or JSON with settings.",
         show_default=False,
     ),
 ]

@@ -10,7 +10,8 @@ from ...agents.base import Agent
 from ...envs import SearchBudget, SearchTask, SearchVectorEnv
 from ...envs.core.action_record import replay_actions
 from ..errors import UsageError
-from ..search.run import SearchConfiguration, environment_spec, make_search_agent
+from ..search.configuration import SearchConfiguration
+from ..search.environments import environment_spec, make_search_agent
 from .history import Mismatch, Rows, rewards_reproduce
 
 # What `SearchTask` stands for among a registered environment's arguments.
