@@ -13,7 +13,7 @@ import numpy as np
 from ...agents.base import Agent, AskTellAgent
 from ...envs import SearchBudget, SearchEnv, SearchVectorEnv
 from ..errors import UsageError
-from ..search.run import versions
+from ..versions import versions
 from .benchmark_task import BenchmarkTask, benchmark_task_of
 from .choices import AgentChoice, TaskChoice, make_chosen_agent
 from .report.in_training import in_training

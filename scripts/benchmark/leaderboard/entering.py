@@ -13,7 +13,7 @@ import numpy as np
 from ....envs.core.evaluation import TabularEvaluator
 from ...errors import UsageError
 from ...files import write_json
-from ...search.run import versions
+from ...versions import versions
 from ..folder import BenchmarkFolder
 from ..report.results import TaskResults, run_of
 from ..run_file import RunRecord

@@ -112,7 +112,7 @@ def finished(home, tmp_path_factory):
         patch.setenv("PYNASCENT_DATA", str(home))
         patch.chdir(home)
         patch.syspath_prepend(str(home))
-        options = ("--agent", "outside_agents:Climber", "--settings", "random.repeats=false")
+        options = ("--agent", "outside_agents:Climber", "--setting", "random.repeats=false")
         assert played(patch, out, *options, seeds="0:4") == 0
     return out
 
@@ -149,7 +149,7 @@ def test_settings_reach_the_agent(finished):
 
 
 def test_two_processes_give_the_same_histories_as_one(finished, tmp_path, monkeypatch):
-    options = ("--agent", "outside_agents:Climber", "--settings", "random.repeats=false", "--processes", 2)
+    options = ("--agent", "outside_agents:Climber", "--setting", "random.repeats=false", "--processes", 2)
     assert played(monkeypatch, tmp_path / "two", *options, seeds="0:4") == 0
     assert same(histories(tmp_path / "two"), histories(finished))
 
@@ -218,7 +218,7 @@ def session_members(session: int) -> list[int]:
         ({"options": ("--protocol", "direct")}, "protocol"),
         ({"options": ("--workers", 2)}, "workers: 1, not 2"),
         ({"options": ("--objective", '{"accuracy": 1, "ln_flops": -0.1}')}, "objective"),
-        ({"options": ("--settings", "random.repeats=false")}, 'agent random settings: {}, not {"repeats": false}'),
+        ({"options": ("--setting", "random.repeats=false")}, 'agent random settings: {}, not {"repeats": false}'),
     ],
 )
 def test_another_configuration_is_refused_in_one_line(more, what, tmp_path, monkeypatch, capfd):
@@ -252,17 +252,21 @@ def test_a_changed_outside_agent_is_another_agent(tmp_path, monkeypatch, capfd):
         (("--agents", "nobody"), "agent 'nobody' is unknown: known are random"),
         (("--agents", "random,random"), "--agents has 'random' twice"),
         (("--agents", "a/b=random"), "label 'a/b'"),
+        (("--agents", "_b=random"), "label '_b'"),
         (("--agent", "outside_agents:Nobody"), "the module outside_agents has no Nobody"),
         (("--agent", "outside_agents:np"), "is no subclass of"),
         (("--agent", "no_such_module:Agent"), "cannot import no_such_module"),
         (("--agent", "no_such_file.py:Agent"), "no_such_file.py does not exist"),
         (("--settings", "random.size=3"), "has no setting 'size': allowed are repeats"),
         (("--settings", "other.size=3"), "the agent 'other', which is not among --agents"),
-        (("--settings", "nonsense"), "--settings nonsense: give AGENT.name=value"),
+        (("--settings", "nonsense"), "--setting nonsense: give AGENT.name=value"),
         (("--settings", "random.formulation=edit"), "plays propose or build, not 'edit'"),
         (("--settings", "hyperband.eta=1"), "eta=1"),
         (("--seeds", "5:2"), "--seeds 5:2: give FROM:TO"),
         (("--seeds", "0,0"), "a seed is there twice"),
+        (("--seeds", "9223372036854775808"), "seeds are integers from 0 to 9223372036854775807"),
+        (("--seeds", "0:2000000000"), "at most a million"),
+        (("--store", "x.sqlite"), "--store is for live training: Made looks candidates up"),
         (("--seeds", "-1"), "--seeds -1: give FROM:TO"),
         (("--budget", "0"), "--budget 0: give evaluations"),
         (("--budget", "-5s"), "--budget -5s: give evaluations"),
