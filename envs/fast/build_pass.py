@@ -33,10 +33,13 @@ class BuildPass(CodedDynamics):
         super().__init__(*arguments)
         self._table: Prefixes = prefixes(self.task.space)
         self._actions = self._table.width
+        self._options = [*self._table.cardinalities, 1]  # allowed in each level
         self._finished = self._table.first[-2]  # the first finished state
-        # Masked actions of each lane's episode, (N,), None where no lane has had any; and the level of all lanes,
-        # where they have one and none has had any.
-        self._masked: IntArray | None = None
+        # Masked actions of each lane's episode, (N,), None where no lane has had any; with them the steps of each
+        # episode, (N,); and the level of all lanes, where they have one and none has had any.
+        self._masked: NDArray[Any] | None = None
+        self._taken: NDArray[Any] | None = None
+        self._small = np.uint8 if self.rules.horizon < 256 else np.int64
         self._level: int | None = None
         self._rewards: tuple[Block, FloatArray] | None = None
 
@@ -51,22 +54,26 @@ class BuildPass(CodedDynamics):
 
     def _decoded(self) -> tuple[IntArray, IntArray]:
         assert self._codes is not None
-        return self._table.architectures.take(self._codes, axis=0).astype(np.int64), self._steps()
+        return self._table.architectures.take(self._codes, axis=0).astype(np.int64), self._steps().astype(np.int64)
 
-    def _steps(self) -> IntArray:
+    def _steps(self) -> NDArray[Any]:
         assert self._codes is not None
-        levels = self._table.level.take(self._codes)
+        levels = self._table.level.take(self._codes, mode="clip")
         return levels if self._masked is None else levels + self._masked
 
     def _encode(self) -> bool:
         lanes = self._lanes
         self._codes, self._level = self._table.encode(lanes.architectures), None
         masked = lanes.steps - lanes.positions
-        self._masked = masked if masked.any() else None
+        self._masked = masked.astype(self._small) if masked.any() else None
+        self._taken = self._steps()
         return True
 
     def _begin_codes(self, rows: IntArray, block: Block) -> Outcome:
-        self.episodes[rows] += 1
+        if len(rows) == self.num_lanes:
+            self.episodes += 1
+        else:
+            self.episodes[rows] += 1
         self._unpaid[rows] = False
         self._start(rows)
         return self._nothing()
@@ -74,7 +81,7 @@ class BuildPass(CodedDynamics):
     def _start(self, rows: IntArray) -> None:
         """Put lanes into the first state."""
         if len(rows) == self.num_lanes:
-            self._codes, self._masked, self._level = np.zeros(self.num_lanes, dtype=np.int32), None, 0
+            self._codes, self._masked, self._level = np.zeros(self.num_lanes, dtype=np.int64), None, 0
             return
         assert self._codes is not None
         self._codes = self._codes.copy()
@@ -83,19 +90,23 @@ class BuildPass(CodedDynamics):
         if self._masked is not None:
             self._masked = self._masked.copy()
             self._masked[rows] = 0
+            self._taken = self._steps()
 
-    def _advance_codes(self, actions: IntArray, restart: BoolArray | None, block: Block) -> Outcome:
+    def _advance_codes(self, actions: IntArray, largest: int, restart: BoolArray | None, block: Block) -> Outcome:
         restarted = None
         if restart is not None:
             restarted = restart.nonzero()[0]
             if len(restarted) == self.num_lanes:
-                return self._begin_codes(restarted, block)
+                self.episodes += 1
+                self._start(restarted)
+                return self._nothing()
             self.episodes[restarted] += 1
-        elif self._level is not None and np.maximum.reduce(actions) < self._table.cardinalities[self._level]:
+        elif self._level is not None and largest < self._table.cardinalities[self._level]:
             return self._advance_in_step(actions, block)
         old = self._codes
         assert old is not None
-        places = actions + old * np.int64(self._actions)
+        places = old * self._actions
+        places += actions
         codes = self._table.following.take(places, mode="clip")
         masked = codes == old
         if restarted is not None:
@@ -106,11 +117,12 @@ class BuildPass(CodedDynamics):
         truncated = np.zeros(self.num_lanes, dtype=bool)
         if self._masked is not None or np.count_nonzero(masked):
             rewards -= masked * self.invalid_penalty
-            count = masked.astype(np.int64) if self._masked is None else self._masked + masked
+            count = masked.astype(self._small) if self._masked is None else self._masked + masked
             if restarted is not None:
                 count[restarted] = 0
             self._masked = count
-            truncated = self._steps() >= self.rules.horizon
+            self._taken = self._steps()
+            truncated = self._taken >= self.rules.horizon
             np.greater(truncated, terminated, out=truncated)
         return Outcome(rewards, terminated, truncated, measured)
 
@@ -118,15 +130,16 @@ class BuildPass(CodedDynamics):
         """Take the same, allowed, step in lanes that are all in one level."""
         assert self._codes is not None and self._level is not None
         table, level = self._table, self._level
-        codes = self._codes * np.int32(table.cardinalities[level])
-        codes += (actions + (table.first[level + 1] - table.first[level] * table.cardinalities[level])).astype(np.int32)
+        codes = self._codes * table.cardinalities[level]
+        codes += actions
+        codes += table.first[level + 1] - table.first[level] * table.cardinalities[level]
         self._codes, self._level = codes, level + 1
         if self._level < table.n:
             return self._nothing()
         rewards, terminated, measured = self._finish(codes, block)
         return Outcome(rewards, terminated, np.zeros(self.num_lanes, dtype=bool), measured)
 
-    def _finish(self, codes: NDArray[np.int32], block: Block) -> tuple[FloatArray, BoolArray, Measured | None]:
+    def _finish(self, codes: IntArray, block: Block) -> tuple[FloatArray, BoolArray, Measured | None]:
         """Return the rewards of finished lanes, which they are, and what is known of them."""
         terminated = codes >= self._finished
         if self._rewards is None or self._rewards[0] is not block:
@@ -134,8 +147,10 @@ class BuildPass(CodedDynamics):
         rewards = self._rewards[1].take(codes, mode="clip")
         architectures = codes - self._finished  # negative ones are no finished lanes: any place will do
         lookup = self._lookup
-        return rewards, terminated, Measured(
-            terminated, lambda: lookup.columns(block, terminated, np.maximum(architectures, 0))
+        return (
+            rewards,
+            terminated,
+            Measured(terminated, lambda: lookup.columns(block, terminated, np.maximum(architectures, 0))),
         )
 
     def observation(self) -> NDArray[np.float32]:
@@ -145,12 +160,16 @@ class BuildPass(CodedDynamics):
         flat = self._observations.array()
         self._table.features.take(self._codes, axis=0, out=flat, mode="clip")
         if self._masked is not None:
-            flat[:, -1] = self._shares.take(self._steps(), mode="clip")
+            flat[:, -1] = self._shares.take(self._taken, mode="clip")
         return flat
 
     def _mask_of(self, codes: NDArray[Any]) -> NDArray[np.int8]:
         """Return ``(N, A)``, stored action by action."""
-        counts = self._table.options.take(codes)
+        if self._level is not None and codes is self._codes:
+            mask = np.zeros((self._actions, self.num_lanes), dtype=np.int8)
+            mask[: self._options[self._level]] = 1
+            return mask.T
+        counts = self._table.options.take(codes, mode="clip")
         return np.less(np.arange(self._actions, dtype=counts.dtype)[:, None], counts).view(np.int8).T
 
 

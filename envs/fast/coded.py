@@ -107,10 +107,11 @@ class CodedDynamics(SearchDynamics):
         """Take one step in every lane, or start the next episode in some."""
         actions = checked_actions(actions, self.action_shape)
         block = self._block()
-        # Negative actions are huge as unsigned ones.
-        if block is not None and np.maximum.reduce(actions.view(np.uint64)) < self._actions:
-            if self._codes is not None or (not self._unpaid.any() and self._encode()):
-                return self._advance_codes(actions, restart, block)
+        if block is not None:
+            largest = int(np.maximum.reduce(actions.view(np.uint64)))  # negative actions are huge as unsigned ones
+            held = self._codes is not None or (not self._unpaid.any() and self._encode())
+            if held and largest < self._actions:
+                return self._advance_codes(actions, largest, restart, block)
         self._leave()
         return super().advance(actions, restart)
 
@@ -121,17 +122,17 @@ class CodedDynamics(SearchDynamics):
         """Start a new episode in some lanes; where it is not all, the state is in codes."""
 
     @abstractmethod
-    def _advance_codes(self, actions: IntArray, restart: BoolArray | None, block: Block) -> Outcome:
-        """Take the step."""
+    def _advance_codes(self, actions: IntArray, largest: int, restart: BoolArray | None, block: Block) -> Outcome:
+        """Take the step of actions ``(N,)`` in 0..``largest``."""
 
     # -- what is seen ---------------------------------------------------------------------------------
 
-    def infos(self, fill: Callable[[NDArray[np.int8]], dict[str, Any]]) -> dict[str, Any]:
-        """Return what ``fill`` makes of the present action masks, made when somebody looks."""
+    def infos(self, show: Callable[[NDArray[np.int8]], NDArray], fill: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Return the same as the reference, made when somebody looks."""
         if self._codes is None:
-            return super().infos(fill)
+            return super().infos(show, fill)
         codes = self._codes
-        return LazyInfo(lambda: fill(self._mask_of(codes)))
+        return LazyInfo(fill, {"action_mask": lambda: show(self._mask_of(codes))})
 
     def action_mask(self) -> NDArray[np.int8]:
         """Return ``(N, mask size)``, 1 where an action is allowed."""

@@ -64,12 +64,12 @@ class Prefixes:
     @cached_property
     def level(self) -> NDArray[np.uint8]:
         """``(S,)``, number of choices decided."""
-        return np.repeat(np.arange(self.n + 1), np.diff(self.first)).astype(np.int64)
+        return np.repeat(np.arange(self.n + 1, dtype=np.uint8 if 2 * self.n < 256 else np.int64), np.diff(self.first))
 
     @cached_property
-    def following(self) -> NDArray[np.int32]:
+    def following(self) -> IntArray:
         """``(S × A,)``, the state after each action in each state; the state itself where the action is masked."""
-        table = np.repeat(np.arange(self.first[-1], dtype=np.int32)[:, None], self.width, axis=1)
+        table = np.repeat(np.arange(self.first[-1])[:, None], self.width, axis=1)
         for level, cardinality in enumerate(self.cardinalities):
             start, end = self.first[level], self.first[level + 1]
             table[start:end, :cardinality] = end + np.arange((end - start) * cardinality).reshape(-1, cardinality)
@@ -98,17 +98,17 @@ class Prefixes:
         """``(S,)``, how many actions are allowed, the first ones: 1 in a finished state."""
         return np.array([*self.cardinalities, 1])[self.level].astype(np.int8 if self.width < 128 else np.int64)
 
-    def encode(self, architectures: IntArray) -> NDArray[np.int32]:
+    def encode(self, architectures: IntArray) -> IntArray:
         """Return the states ``(b,)`` of ``(b, n)`` architectures of which the first choices are decided."""
         codes = np.zeros(len(architectures), dtype=np.int64)
         for choice in range(self.n):
             options = architectures[:, choice]
             codes = np.where(options >= 0, codes * self.cardinalities[choice] + options, codes)
-        return (codes + np.array(self.first)[(architectures >= 0).sum(axis=1)]).astype(np.int32)
+        return codes + np.array(self.first)[(architectures >= 0).sum(axis=1)]
 
 
 class Edits:
-    """The codes that single edits lead to; a code is an architecture's place in the space's order.
+    """The codes that single edits lead to; a code is an architecture's place with the last choice varying fastest.
 
     The action is choice and option in one number, then one that changes nothing. A table of all edits would
     be larger than the cache: this one says what is left of a code without one choice.
@@ -120,7 +120,7 @@ class Edits:
     def __init__(self, space: SearchSpace) -> None:
         size, n = space.size, space.n
         codes = np.arange(size)
-        architectures = space.from_index(codes)
+        architectures = SearchSpace.from_index(space, codes)
         strides = np.ones(n, dtype=np.int64)
         strides[:-1] = np.cumprod(space.cardinalities[:0:-1])[::-1]
         narrow = np.uint16 if size <= 2**16 else np.uint32  # the smaller the table, the fewer cache misses

@@ -17,6 +17,7 @@ from ..mdp.dynamics import SearchDynamics
 from ..mdp.formulations import Edit
 from ..mdp.lanes import BoolArray
 from ..mdp.outcome import Measured, Outcome
+from ..spaces import SearchSpace
 from .coded import CodedDynamics
 from .codes import Edits, edits, fits
 from .reward_table import Block
@@ -50,13 +51,13 @@ class EditPass(CodedDynamics):
 
     def _decoded(self) -> tuple[IntArray, IntArray]:
         assert self._codes is not None
-        return self.task.space.from_index(self._codes), self._taken.copy()
+        return SearchSpace.from_index(self.task.space, self._codes), self._taken.copy()
 
     def _encode(self) -> bool:
         lanes = self._lanes
         if (lanes.architectures < 0).any():
             return False  # before the first reset of some lanes
-        self._codes, self._taken = self.task.space.index(lanes.architectures), lanes.steps.copy()
+        self._codes, self._taken = SearchSpace.index(self.task.space, lanes.architectures), lanes.steps.copy()
         self._objectives = self.values[:, 0].copy()
         self._episodes.put(np.arange(self.num_lanes), self.episodes)
         return True
@@ -91,7 +92,7 @@ class EditPass(CodedDynamics):
         codes, lookup = self._codes, self._lookup
         return Measured(here, lambda: lookup.columns(block, here, codes))
 
-    def _advance_codes(self, actions: IntArray, restart: BoolArray | None, block: Block) -> Outcome:
+    def _advance_codes(self, actions: IntArray, largest: int, restart: BoolArray | None, block: Block) -> Outcome:
         stop = actions == self._actions - 1
         steps = self._taken + 1
         old = self._codes

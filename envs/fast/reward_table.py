@@ -11,13 +11,14 @@ from ..core.tasks import SearchTask
 from ..mdp.dynamics import SearchDynamics
 from ..mdp.lanes import BoolArray
 from ..mdp.outcome import Columns
+from ..spaces import SearchSpace
 
 # Largest space of which whole columns are asked, and rows that are asked of the evaluator to compare.
 _LARGEST, _COMPARED = 2**20, 16
 
 
 class Block:
-    """All answers for one (epochs, seed), in the space's order.
+    """All answers for one (epochs, seed), in the order of the choices, the last varying fastest.
 
     Attributes:
         values: ``(size, k)`` objective of every architecture; NaN where the table has no row.
@@ -68,14 +69,13 @@ class Lookup:
         space, wanted = self._task.space, self._task.objective.metrics
         try:
             order = [name for name in self._evaluator.metrics if name in wanted or name in self._names]
-            columns = {name: np.asarray(self._evaluator.column(name, epochs, seed)) for name in order}
-            cost = np.asarray(self._evaluator.column("cost_seconds", epochs, seed))
+            rows = space.index(SearchSpace.from_index(space, np.arange(space.size)))  # a space may number otherwise
+            columns = {name: np.asarray(self._evaluator.column(name, epochs, seed))[rows] for name in order}
+            cost = np.asarray(self._evaluator.column("cost_seconds", epochs, seed))[rows]
         except ValueError:
             return None  # the evaluator says what is wrong when it is asked
         size = space.size
-        whole = Evaluation(
-            np.zeros(size, dtype=np.int8), np.full(size, epochs), np.full(size, seed), columns, cost
-        )
+        whole = Evaluation(np.zeros(size, dtype=np.int8), np.full(size, epochs), np.full(size, seed), columns, cost)
         missing = np.isnan(cost)
         rewards, violations = self._task.objective.judge(whole)
         values = rewards.reshape(size, -1).copy()
@@ -91,7 +91,7 @@ class Lookup:
         codes = known[np.linspace(0, known.size - 1, min(known.size, _COMPARED)).astype(np.int64)]
         labels = block.labels
         epochs, seeds = np.full(len(codes), labels["epochs"]), np.full(len(codes), labels["training_seed"])
-        answer = self._evaluator.evaluate(self._task.space.from_index(codes), epochs, seeds)
+        answer = self._evaluator.evaluate(SearchSpace.from_index(self._task.space, codes), epochs, seeds)
         rewards, _ = self._task.objective.judge(answer)
         return bool((answer.status == Status.OK).all()) and np.array_equal(
             rewards.reshape(len(codes), -1), block.values[codes], equal_nan=True

@@ -81,8 +81,9 @@ def draw_allowed(masks: NDArray[Any], rng: np.random.Generator) -> IntArray:
     It works column by column, since there are many rows and few columns.
     """
     masks = masks.view(np.int8) if masks.dtype == bool else masks
-    counts = np.add.reduce(masks, axis=1, dtype=np.int8 if masks.shape[1] < 128 else np.int64)
-    drawn = (rng.random(len(masks)) * counts).astype(np.int64)  # (b,), which of the allowed ones
+    counts = np.add.reduce(masks, axis=1, dtype=np.int8 if masks.shape[1] < 128 else np.int32)
+    # Which of the allowed ones, (b,): a float32 below 1 times the count never rounds up to the count.
+    drawn = (rng.random(len(masks), dtype=np.float32) * counts).astype(np.int64)
     if masks.shape[1] > 1 and np.count_nonzero(masks[:, 1:] > masks[:, :-1]):  # not the first ones alone
         passed = np.zeros(len(masks), dtype=np.int64)
         place = np.zeros(len(masks), dtype=np.int64)

@@ -1,7 +1,6 @@
 """The decision process: N lanes of a formulation over a task, with rewards, budgets and draws.
 
-This is the reference. It says once what happens, in plain numpy, for one lane as for thousands; what is in
-`pynascent.envs.fast` does the same sooner, and is held to it lane by lane.
+This is the reference, in plain numpy; what is in `pynascent.envs.fast` does the same sooner, and is held to it.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..core.budget import BudgetExhausted
 from ..core.evaluation import MEAN_SEED, FloatArray, IntArray, Status
 from ..core.tasks import SearchTask
+from ..spaces import SearchSpace
 from .formulations import Formulation, make_formulation
 from .hashing import UIntArray, below, mix
 from .infos import Blanks
@@ -42,7 +42,6 @@ class SearchDynamics:
         invalid_penalty: see `SearchEnv`.
 
     Attributes:
-        lanes: the state.
         values: ``(N, k)`` objective of each lane's present architecture, where rewards are gains.
     """
 
@@ -59,7 +58,10 @@ class SearchDynamics:
         chosen = checked_epochs(epochs, fidelities, rules)
         self.arguments = (task, formulation, num_lanes, epochs, training_seed, invalid_penalty)
         self.task, self.num_lanes = task, num_lanes
-        self.training_seed, self.invalid_penalty = checked_training_seed(training_seed), checked_penalty(invalid_penalty)
+        self.training_seed, self.invalid_penalty = (
+            checked_training_seed(training_seed),
+            checked_penalty(invalid_penalty),
+        )
         self.rules: Formulation = rules(task.space, fidelities if chosen is None else ())
         self.epochs = fidelities[-1] if chosen is None else chosen
         self.lanes = Lanes(task.space, num_lanes, self.rules.horizon)
@@ -203,9 +205,9 @@ class SearchDynamics:
         """Return ``(N, mask size)``, 1 where an action is allowed."""
         return self.rules.action_mask(self.lanes)
 
-    def infos(self, fill: Callable[[NDArray[np.int8]], dict[str, Any]]) -> dict[str, Any]:
-        """Return what ``fill`` makes of the present action masks."""
-        return fill(self.action_mask())
+    def infos(self, show: Callable[[NDArray[np.int8]], NDArray], fill: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Return the present action masks as they are to be shown, and what ``fill`` returns."""
+        return {"action_mask": show(self.action_mask()), **fill()}
 
     # -- draws ----------------------------------------------------------------------------------------
 
@@ -220,8 +222,8 @@ class SearchDynamics:
     def drawn_starts(self, rows: IntArray) -> IntArray:
         """Draw a start architecture for each of the lanes ``(r,)``, ``(r, n)``."""
         space = self.task.space
-        if self.one_draw:
-            return space.from_index(self.start_codes(self.seeds[rows], self.episodes[rows]))
+        if self.one_draw:  # in the choices' own order, whatever a space numbers by
+            return SearchSpace.from_index(space, self.start_codes(self.seeds[rows], self.episodes[rows]))
         drawn = np.empty((len(rows), space.n), dtype=np.int64)
         todo, attempt = np.arange(len(rows)), 0
         while todo.size:

@@ -23,8 +23,8 @@ from .action_spaces import masked_lanes, masked_space
 from .dynamics import SearchDynamics
 from .formulations import Formulation
 from .infos import StatusArray
-from .lanes import BoolArray
 from .lane_access import LaneAccess
+from .lanes import BoolArray
 from .observations import Observer
 from .outcome import Measured, Outcome
 from .search_env import reward_space
@@ -176,7 +176,9 @@ class SearchVectorEnv(LaneAccess, VectorEnv):
             if len(seed) != self.num_envs:
                 raise ValueError(f"{len(seed)} seeds for {self.num_envs} lanes: give one for each (None to keep)")
             given = [i for i, s in enumerate(seed) if s is not None]
-            self.dynamics.seed([int(lane_seeds(checked_seed(seed[i]), 1)[0]) for i in given], np.array(given, dtype=np.int64))  # type: ignore[arg-type]
+            self.dynamics.seed(
+                [int(lane_seeds(checked_seed(seed[i]), 1)[0]) for i in given], np.array(given, dtype=np.int64)
+            )  # type: ignore[arg-type]
         elif seed is not None:
             seed = checked_seed(seed)
             super().reset(seed=seed)
@@ -251,23 +253,21 @@ class SearchVectorEnv(LaneAccess, VectorEnv):
     def _observe(self, outcome: Outcome, more: Mapping[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         measured = outcome.measured
         spent = None if self.task.budget is None else self.task.budget.info()  # now, since it goes on being spent
-        infos = self.dynamics.infos(lambda masks: self._infos(masks, measured, spent, more))
+        infos = self.dynamics.infos(self._observer.mask, lambda: self._infos(measured, spent, more))
         return self._observer.observe(self.dynamics), infos
 
     def _infos(
         self,
-        masks: NDArray[np.int8],
         measured: Measured | None,
         spent: Mapping[str, float] | None,
         more: Mapping[str, Any] | None,
     ) -> dict[str, Any]:
         """Return the columns over all lanes, each with Gymnasium's mask of the lanes that it speaks of: all."""
-        infos: dict[str, Any] = {"action_mask": self._observer.mask(masks)}
-        infos.update(self.dynamics.blanks.filled(measured, self.num_envs))
+        infos: dict[str, Any] = dict(self.dynamics.blanks.filled(measured, self.num_envs))
         infos["status"] = infos["status"].view(StatusArray)
         for name, value in (spent or {}).items():
             infos[name] = np.full(self.num_envs, value)
-        infos.update({f"_{name}": self._everywhere for name in list(infos)})
+        infos.update({f"_{name}": self._everywhere for name in ("action_mask", *infos)})
         if more is not None:
             infos.update(more)
         return infos

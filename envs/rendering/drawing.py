@@ -93,10 +93,8 @@ def render_rgb(space: SearchSpace, architecture: ArrayLike) -> Image:
     """
     row = np.asarray(architecture, dtype=np.int64)
     network = None if (row < 0).any() else _network(space, row)
-    if network is None:
-        entries = [("choice", label, ()) for label in _choices(space, row)]
-    else:
-        entries = outline(network)
+    choices = [("choice", label, ()) for label in _choices(space, row)]
+    entries = choices if network is None else outline(network)
     widest = max(len(label) for _, label, _ in entries)
     box_width, box_height = widest * WIDTH * _SCALE + 2 * _PAD, HEIGHT * _SCALE + 2 * _PAD
     columns = -(-len(entries) // _ROWS)

@@ -75,7 +75,8 @@ def test_vector_accelerators_equal_the_reference(formulation, wild, mode):
     for options in ({}, {"training_seed": "mean"}, {"observation": "structured"}, {"observation": "masked"}):
         made = task(constraints=("flops<=5e3",))
         fast, slow = (
-            SearchVectorEnv(13, made, formulation, autoreset_mode=mode, accelerate=on, **options) for on in (True, False)
+            SearchVectorEnv(13, made, formulation, autoreset_mode=mode, accelerate=on, **options)
+            for on in (True, False)
         )
         assert isinstance(fast.dynamics, CodedDynamics) == (formulation != "propose")
         assert type(slow.dynamics) is SearchDynamics
