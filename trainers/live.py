@@ -1,11 +1,11 @@
-"""The live evaluator: candidates are trained and explained for real, in a warm pool, and never twice."""
+"""The live evaluator: candidates go through cached stages (train, explain, …) in a warm pool, and never twice."""
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -13,69 +13,72 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..envs.core.evaluation import METRICS, Evaluation, Metric, Status
-from ..envs.spaces import SearchSpace, network_cost, space_from_config, space_to_config
-from ..envs.spaces.base import IntArray
-from ..evaluation.metrics.isi import checkpoint_steps
+from ..envs.core.imports import CodePath, Imports
+from ..envs.core.provenance import provenance
+from ..envs.spaces import SearchSpace, network_cost, space_to_config
 from ..evaluation.optional import require_installed
-from .data.datasets import Dataset, load_dataset
-from .store.evaluation_store import EvaluationStore, Record, question_key
-from .training.configuration import Recipe
-from .workers.jobs import IsiSettings, Job, Outcome, keras_file
-from .workers.pool import Pool, PoolSettings, borrow, give_back
-from .workers.ray_runtime import cores
+from .arguments import make_space, pool_settings, with_settings
+from .data.dataset import DataSource
+from .data.datasets import dataset_config, load_dataset
+from .pipeline import CandidateResult, Pipeline
+from .stages import Candidate, Stage, make_stages, stage_config
+from .stages.base import unpack_weights
+from .stages.explain import Explain, check_cycles
+from .stages.train import Train
+from .store.evaluation_store import EvaluationStore, question_key
+from .workers.jobs import keras_file
+from .workers.pool import Pool, borrow, give_back
 
-EVALUATOR_VERSION = 2
-"""Part of every key of the store: raise it when a change here makes old results wrong."""
-
-LIVE_METRICS = (
-    "validation_accuracy",
-    "test_accuracy",
-    "training_loss",
-    "flops",
-    "elementwise_flops",
-    "parameters",
-    "isi",
-    "training_seconds",
-    "explanation_seconds",
-)
 COUNTED = ("flops", "elementwise_flops", "parameters")
+"""Metrics that are counted on the network, not measured."""
 
 
-def software_versions(horovod: bool = False) -> dict[str, str]:
-    """Return the versions of the packages that compute a result, by name."""
-    packages = ("numpy", "tensorflow", "keras", *(["horovod"] if horovod else []))
-    return {package: version(package) for package in packages}
+def package_versions(packages: Sequence[str]) -> dict[str, str]:
+    """Return the versions of the packages that are installed, by name."""
+    found = {}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
 
 
 class LiveEvaluator:
-    """Trains candidates on a data set and explains them, on Ray; an `AsyncEvaluator`.
+    """Trains candidates on a data set, explains and measures them, on Ray; an `AsyncEvaluator`.
 
-    What is trained is the canonical form of the architecture asked for, so isomorphic architectures share
-    one result, and a result depends on nothing but the store's key: canonical architecture and space,
-    epochs, seed, data set, recipe, ISI settings, ranks, kind of device, framework versions and
-    `EVALUATOR_VERSION`. It is written to the store before anybody sees it. The worker pool starts with the
-    first question that the store cannot answer, is shared by all evaluators of this process with equal
-    worker settings, and ends when the last of them is closed, or with the process.
+    A candidate goes through stages. Each stage's result is stored under a key made of everything that determines it,
+    before anybody sees it: so another explainer trains nothing again, and a failed explanation costs no training (the
+    row is then ``incomplete``: what the stage measures is NaN). What is trained is the canonical form of the
+    architecture asked for, so isomorphic architectures share one result. The worker pool starts with the first
+    question that the store cannot answer, is shared by all evaluators of this process with equal worker settings,
+    and ends when the last of them is closed, or with the process.
 
-    ``training_seconds`` is the wall time of a training in its worker, building and measuring the network
-    included, ``explanation_seconds`` that of its explanation; ``cost_seconds`` is their sum: what a search
-    waits for from question to answer. A crashed candidate (three tries) is not stored: it is trained again
-    when it is next asked for. A diverged one (the loss or a weight not finite) is stored, and costs its
-    training.
+    ``cost_seconds`` is the sum of the stages' seconds (``training_seconds``, ``explanation_seconds``, …), without the
+    time spent on test data, which is for reports. A crashed stage is not stored: it runs again when it is next asked
+    for. A diverged training (the loss or a weight not finite) is stored, and costs its time.
 
     Args:
-        space: a search space, or its configuration as `space_to_config` gives it.
-        dataset: name of the data set.
-        recipe: settings of `Recipe` that differ from the defaults.
-        isi: settings of `IsiSettings` that differ from the defaults.
+        space: a search space, its configuration as `space_to_config` gives it, or its name or ``"module:Class"``.
+            Where the configuration leaves ``input_shape`` and ``classes`` out, they are the data set's.
+        dataset: a data set, or what `load_dataset` takes: a name, ``FILE.npz``, ``"module:Class"``.
+        training: settings of `TrainingConfiguration` that differ from the defaults.
+        isi: settings of the stage `Explain` that differ from the defaults.
         workers: number of worker groups; None for as many as there are cores for their ranks, or as a
             cluster has CPUs for.
         ranks_per_candidate: Horovod ranks that train one candidate together, each on a core of its own.
         gpus_per_rank: GPUs of each rank; a fraction lets single ranks share one.
         ray_address: of a running Ray cluster; None for a local Ray that only this process can reach.
-        store: the store's file; None for ``evaluations.sqlite`` in the folder named by the environment
+        store: the store's file; None for ``stages.sqlite`` in the folder named by the environment
             variable ``PYNASCENT_DATA``, or else in the user's data folder.
-        explainers: number of explainer processes; they share the workers' cores.
+        explainers: number of helper processes, which explain and measure; they share the workers' cores.
+        stages: names, components or `Stage` objects; the default is ``["train", "explain"]``. Those named ``train``
+            and ``explain`` take their settings from ``training`` and ``isi``.
+        recipe: the former name of ``training``.
+        imports: which modules may be imported for references; False for a configuration from elsewhere.
+
+    Attributes:
+        search_metric: the metric that a search maximises, ``validation_accuracy`` as a rule.
 
     Raises:
         ValueError: an argument is unknown, out of range, or does not fit the others or this machine.
@@ -86,9 +89,9 @@ class LiveEvaluator:
 
     def __init__(
         self,
-        space: SearchSpace | Mapping[str, Any],
-        dataset: str = "digits",
-        recipe: Mapping[str, Any] | None = None,
+        space: SearchSpace | Mapping[str, Any] | str,
+        dataset: str | Mapping[str, Any] | DataSource = "digits",
+        training: Mapping[str, Any] | None = None,
         isi: Mapping[str, Any] | None = None,
         workers: int | None = None,
         ranks_per_candidate: int = 1,
@@ -96,67 +99,112 @@ class LiveEvaluator:
         ray_address: str | None = None,
         store: str | Path | None = None,
         explainers: int = 1,
+        stages: Sequence[Any] | None = None,
+        recipe: Mapping[str, Any] | None = None,
+        imports: Imports = True,
     ) -> None:
         for package in ("tensorflow", "keras", "ray"):
             require_installed(package, "train", "live training")
-        self.space = space_from_config(space) if isinstance(space, Mapping) else space
-        self.recipe = Recipe.from_config(recipe)
-        self.isi = IsiSettings.from_config(isi)
-        self.settings = _pool_settings(workers, ranks_per_candidate, gpus_per_rank, ray_address, explainers)
-        if self.recipe.batch_size % ranks_per_candidate:
-            raise ValueError(
-                f"ranks_per_candidate={ranks_per_candidate} does not divide batch_size={self.recipe.batch_size}: "
-                "give each rank an equal part of the batch"
-            )
-        if ranks_per_candidate > 1:
-            require_installed("horovod", "horovod", f"ranks_per_candidate={ranks_per_candidate}")
-        self.dataset = load_dataset(dataset)
-        _check_fit(self.space, self.dataset, self.recipe, self.isi)
-        self.fidelities = self.recipe.fidelities
-        self.metrics: Mapping[str, Metric] = {name: METRICS[name] for name in LIVE_METRICS}
+        if recipe is not None and training is not None:
+            raise ValueError("recipe is the former name of training: give one of them")
+        self.settings = pool_settings(workers, ranks_per_candidate, gpus_per_rank, ray_address, explainers)
+        self.dataset = load_dataset(dataset, imports)
+        self._dataset_given = dataset if not isinstance(dataset, (str, Mapping)) else dataset_config(dataset)
+        self.space = make_space(space, self.dataset, imports)
+        self.stages = make_stages(
+            with_settings(stages, dict(training or recipe or {}), dict(isi or {}), self.dataset), imports
+        )
+        self._check_stages(ranks_per_candidate)
+        self.metrics: Mapping[str, Metric] = self._metrics()
         self.store = EvaluationStore(store)
         self.store.check_writable()
-        # Everything of a question but the candidate.
-        self._context = {
-            "evaluator_version": EVALUATOR_VERSION,
-            "space": space_to_config(self.space),
-            "dataset": {"name": dataset, "checksum": self.dataset.checksum},
-            "recipe": {k: v for k, v in self.recipe.config().items() if k != "fidelities"},
-            "isi": self.isi.config(),
-            "ranks": ranks_per_candidate,
-            "device": "gpu" if gpus_per_rank else "cpu",
-            "versions": software_versions(horovod=ranks_per_candidate > 1),
-        }
+        self._pipeline = Pipeline(
+            space_to_config(self.space), self.stages, self.dataset, self._identity, self.store, lambda: self.pool
+        )
         self._pool: Pool | None = None
         self._release: Any = None
         self._next_ticket = 0
-        self._tickets: dict[int, tuple[IntArray, int, int, Future[Record]]] = {}  # architecture, epochs, seed
-        self._running: dict[str, Future[Record]] = {}
+        self._tickets: dict[int, tuple[Candidate, Future[CandidateResult]]] = {}
+        self._running: dict[tuple[Any, ...], Future[CandidateResult]] = {}
+
+    def _check_stages(self, ranks: int) -> None:
+        """Find the training among the stages, and hold space, data and stages against each other."""
+        train = next((stage for stage in self.stages if isinstance(stage, Train)), None)
+        self.fidelities: tuple[int, ...] = tuple(getattr(train, "fidelities", (1,)))
+        self.search_metric: str = getattr(train, "search_metric", "validation_accuracy")
+        example = self.space.sample(np.random.default_rng(0), 1)[0]
+        candidate = Candidate(self.space, tuple(int(i) for i in example), self.fidelities[0], 0)
+        for stage in self.stages:
+            stage.check(candidate, self.dataset, self.fidelities)
+        if train is None:
+            return
+        batch_size = train.training.batch_size
+        if batch_size % ranks:
+            raise ValueError(
+                f"ranks_per_candidate={ranks} does not divide batch_size={batch_size}: "
+                "give each rank an equal part of the batch"
+            )
+        if ranks > 1:
+            require_installed("horovod", "horovod", f"ranks_per_candidate={ranks}")
+        for stage in self.stages:
+            if isinstance(stage, Explain):
+                steps = len(self.dataset.train) // batch_size
+                check_cycles(stage.cycles, train.checkpoints, self.fidelities, steps)
+
+    def _metrics(self) -> dict[str, Metric]:
+        """Return what is measured, the seconds last."""
+        measured = [metric for stage in self.stages for metric in stage.metrics.values()]
+        counted = [METRICS[name] for name in COUNTED]
+        seconds = [stage.seconds_metric for stage in self.stages]
+        return {metric.name: metric for metric in (*measured, *counted, *seconds)}
+
+    def _identity(self, candidate: Candidate, stage: Stage) -> dict[str, Any]:
+        """Return what a stage's key sees besides the stage itself."""
+        packages = [*stage.packages, *(["horovod"] if stage.trains and self.settings.ranks > 1 else [])]
+        common: dict[str, Any] = {
+            "device": "gpu" if self.settings.gpus_per_rank else "cpu",
+            "versions": package_versions(packages),
+        }
+        if stage.reads:
+            return common  # the candidate and the data are in the keys of what it reads
+        return {
+            **common,
+            "space": {**space_to_config(self.space), **provenance(self.space)},
+            "architecture": list(candidate.architecture),
+            "epochs": candidate.epochs,
+            "seed": candidate.seed,
+            "data": self.dataset.checksum,
+            "ranks": self.settings.ranks,
+        }
+
+    @property
+    def parallelism(self) -> int:
+        """Candidates that are in training at one time: the number of worker groups."""
+        return self.settings.workers if self.settings.workers is not None else self.pool.size
 
     # -- asking -----------------------------------------------------------------------------------------
 
-    def evaluate(self, architectures: ArrayLike, epochs: ArrayLike, seeds: ArrayLike) -> Evaluation:
-        """Train and explain ``(b, n)`` architectures, or look them up, and return them in order.
+    def evaluate(self, architectures: ArrayLike, fidelities: ArrayLike, seeds: ArrayLike) -> Evaluation:
+        """Send ``(b, n)`` architectures through the stages, or look them up, and return them in order.
 
         Args:
             architectures: ``(b, n)`` option indices.
-            epochs: ``(b,)``, each one of ``fidelities``.
+            fidelities: ``(b,)`` epochs, each one of ``fidelities``.
             seeds: ``(b,)`` non-negative training seeds.
 
         Raises:
             ValueError: an argument is out of range; the message names what is allowed.
-            PoolError: no worker could be started.
+            PoolError: no worker could be started, or a component is missing in the worker processes.
         """
-        rows, epochs, seeds = self._check(architectures, epochs, seeds)
-        futures = self._ask(rows, epochs, seeds)
-        return self._evaluation(rows, epochs, seeds, [future.result() for future in futures])
+        candidates = self._check(architectures, fidelities, seeds)
+        return self._evaluation(candidates, [future.result() for future in self._ask(candidates)])
 
-    def submit(self, architectures: ArrayLike, epochs: ArrayLike, seeds: ArrayLike) -> list[int]:
+    def submit(self, architectures: ArrayLike, fidelities: ArrayLike, seeds: ArrayLike) -> list[int]:
         """Hand in b questions, as of `evaluate`, and return a ticket for each, at once."""
-        rows, epochs, seeds = self._check(architectures, epochs, seeds)
+        candidates = self._check(architectures, fidelities, seeds)
         tickets = []
-        for row, e, s, future in zip(rows, epochs, seeds, self._ask(rows, epochs, seeds), strict=True):
-            self._tickets[self._next_ticket] = (row, int(e), int(s), future)
+        for candidate, future in zip(candidates, self._ask(candidates), strict=True):
+            self._tickets[self._next_ticket] = (candidate, future)
             tickets.append(self._next_ticket)
             self._next_ticket += 1
         return tickets
@@ -168,23 +216,25 @@ class LiveEvaluator:
             timeout: seconds to wait at most; None waits as long as it takes. Nothing submitted: returns [].
 
         Raises:
-            PoolError: no worker could be started; the tickets concerned are gone.
+            PoolError: no worker could be started; the first such ticket is gone, and finished ones are returned by
+                the next calls.
         """
-        futures = {entry[-1] for entry in self._tickets.values()}
+        futures = {future for _, future in self._tickets.values()}
         if futures:
             wait(futures, timeout, return_when=FIRST_COMPLETED)
-        finished = sorted(ticket for ticket, entry in self._tickets.items() if entry[-1].done())
+        finished = sorted(ticket for ticket, (_, future) in self._tickets.items() if future.done())
+        good = [ticket for ticket in finished if self._tickets[ticket][1].exception() is None]
+        if finished and not good:
+            raise self._tickets.pop(finished[0])[1].exception()  # type: ignore[misc]
         results = []
-        for ticket, (row, e, s, future) in [(ticket, self._tickets.pop(ticket)) for ticket in finished]:
-            one = self._evaluation(row[None], np.array([e]), np.array([s]), [future.result()])
-            results.append((ticket, one))
+        for ticket in good:
+            candidate, future = self._tickets.pop(ticket)
+            results.append((ticket, self._evaluation([candidate], [future.result()])))
         return results
 
-    def _check(
-        self, architectures: ArrayLike, epochs: ArrayLike, seeds: ArrayLike
-    ) -> tuple[IntArray, IntArray, IntArray]:
+    def _check(self, architectures: ArrayLike, fidelities: ArrayLike, seeds: ArrayLike) -> list[Candidate]:
         rows = self.space.canonical(architectures)
-        epochs, seeds = np.asarray(epochs), np.asarray(seeds)
+        epochs, seeds = np.asarray(fidelities), np.asarray(seeds)
         for name, values in (("epochs", epochs), ("seeds", seeds)):
             if values.shape != (len(rows),) or (values.size and not np.issubdtype(values.dtype, np.integer)):
                 raise ValueError(
@@ -195,69 +245,53 @@ class LiveEvaluator:
             raise ValueError(f"epochs={wrong[0]}: allowed are {', '.join(map(str, self.fidelities))}")
         if seeds.size and seeds.min() < 0:
             raise ValueError(f"seed={seeds.min()}: give non-negative training seeds")
-        return rows, epochs.astype(np.int64), seeds.astype(np.int64)
+        return [
+            Candidate(self.space, tuple(int(i) for i in row), int(e), int(s))
+            for row, e, s in zip(rows, epochs, seeds, strict=True)
+        ]
 
-    def _ask(self, rows: IntArray, epochs: IntArray, seeds: IntArray) -> list[Future[Record]]:
-        """Return a future of each question's record: from the store, from what is running, or from the pool."""
-        questions = [self.question(*asked) for asked in zip(rows, epochs, seeds, strict=True)]
-        keys = [question_key(question) for question in questions]
-        stored = self.store.get(list(dict.fromkeys(keys)))
-        futures = []
-        for row, e, s, question, key in zip(rows, epochs, seeds, questions, keys, strict=True):
-            if key in stored:
-                future: Future[Record] = Future()
-                future.set_result(stored[key])
-            else:
-                future = self._running.get(key) or self._train(row, int(e), int(s), question, key)
-            futures.append(future)
-        return futures
+    def _ask(self, candidates: list[Candidate]) -> list[Future[CandidateResult]]:
+        """Return a future of each candidate's result; equal ones under way share one."""
+        keys = [(candidate.architecture, candidate.epochs, candidate.seed) for candidate in candidates]
+        self._running = {key: future for key, future in self._running.items() if not future.done()}
+        fresh = {key: c for key, c in zip(keys, candidates, strict=True) if key not in self._running}
+        asked = dict(zip(fresh, self._pipeline.ask(list(fresh.values())), strict=True))
+        self._running.update(asked)
+        return [self._running[key] for key in keys]
 
-    def question(self, architecture: ArrayLike, epochs: int, seed: int) -> dict[str, Any]:
-        """Return everything that determines the answer for a canonical architecture ``(n,)``, as plain JSON values."""
-        row = [int(option) for option in np.asarray(architecture)]
-        return {**self._context, "architecture": row, "epochs": int(epochs), "seed": int(seed)}
-
-    def _train(self, row: IntArray, epochs: int, seed: int, question: dict[str, Any], key: str) -> Future[Record]:
-        job = Job(self.space, tuple(int(i) for i in row), epochs, seed, self.dataset, self.recipe, self.isi)
-        record: Future[Record] = Future()
-        self._running[key] = record
-
-        def finish(outcome: Future[Outcome]) -> None:  # in a thread of the pool
-            try:
-                record.set_result(self._keep(question, outcome.result()))
-            except Exception as error:
-                record.set_exception(error)
-            finally:
-                self._running.pop(key, None)
-
-        self.pool.submit(key, job).add_done_callback(finish)
-        return record
-
-    def _keep(self, question: dict[str, Any], outcome: Outcome) -> Record:
-        metrics = outcome.metrics
-        seconds = metrics.get("training_seconds", 0.0) + metrics.get("explanation_seconds", 0.0)
-        record = Record(int(outcome.status), metrics, seconds)
-        if outcome.status != Status.CRASHED:
-            self.store.put(question, record, outcome.weights)
-        return record
-
-    def _evaluation(self, rows: IntArray, epochs: IntArray, seeds: IntArray, records: list[Record]) -> Evaluation:
-        status = np.array([record.status for record in records], dtype=np.int8)
-        cost = np.array([record.cost_seconds for record in records], dtype=np.float64)
+    def _evaluation(self, candidates: list[Candidate], results: list[CandidateResult]) -> Evaluation:
+        status = np.array([result.status for result in results], dtype=np.int8)
+        cost = np.array([result.cost_seconds for result in results], dtype=np.float64)
+        epochs = np.array([candidate.epochs for candidate in candidates], dtype=np.int64)
+        seeds = np.array([candidate.seed for candidate in candidates], dtype=np.int64)
         failed = Evaluation.failed(Status.CRASHED, epochs, seeds, self.metrics, self.space.largest_flops, cost)
         columns = dict(failed.metrics)
-        for index in np.flatnonzero(status == Status.OK):
-            counts = network_cost(self.space.network(rows[index]))
+        for index, (candidate, result) in enumerate(zip(candidates, results, strict=True)):
+            if result.status not in (Status.OK, Status.INCOMPLETE):
+                continue
+            counts = network_cost(candidate.network)
             for name in columns:
-                # What is counted, not measured, is not stored: it is known without.
-                value = getattr(counts, name) if name in COUNTED else records[index].metrics[name]
+                value = getattr(counts, name) if name in COUNTED else result.metrics.get(name, np.nan)
                 columns[name][index] = value
-        return Evaluation(status, epochs, seeds, columns, cost)
+        return Evaluation(status, epochs, seeds, columns, cost, [result.reason for result in results])
 
     # -- the best network -------------------------------------------------------------------------------
 
+    def keys(self, architecture: ArrayLike, epochs: int, seed: int) -> dict[str, str]:
+        """Return stage → key of its result in the store, for one architecture ``(n,)``."""
+        (candidate,) = self._check(np.atleast_2d(np.asarray(architecture)), np.array([epochs]), np.array([seed]))
+        return {name: question_key(question) for name, question in self._pipeline.questions(candidate).items()}
+
+    def weights(self, architecture: ArrayLike, epochs: int, seed: int) -> list[Any] | None:
+        """Return the final weights of a training in the store, in the order of ``Model.get_weights()``, or None."""
+        for stage in self.stages:
+            if "weights" in stage.writes:
+                arrays = self.store.artifact(self.keys(architecture, epochs, seed)[stage.name], "weights")
+                return None if arrays is None else unpack_weights(arrays)
+        return None
+
     def best_model(self, architecture: ArrayLike, epochs: int, seed: int, path: str | Path) -> float:
-        """Write a trained network as a ``.keras`` file and return the test accuracy that the store has of it.
+        """Write a trained network as a ``.keras`` file and return the test score that the store has of it.
 
         Args:
             architecture: ``(n,)`` option indices; it is evaluated first if it has not been.
@@ -266,7 +300,7 @@ class LiveEvaluator:
             path: the file to write, ending in ``.keras``.
 
         Returns:
-            Fraction 0..1: what the written network scores on the test split.
+            What the written network scores on the test split.
 
         Raises:
             ValueError: an argument is out of range, or this training failed and left no network.
@@ -274,17 +308,22 @@ class LiveEvaluator:
         path = Path(path)
         if path.suffix != ".keras":
             raise ValueError(f"{path}: the file's name must end in .keras")
-        evaluation = self.evaluate(np.atleast_2d(np.asarray(architecture)), np.array([epochs]), np.array([seed]))
         row = self.space.canonical(architecture)[0]
-        weights = self.store.weights(question_key(self.question(row, epochs, seed)))
+        asked = (row[None], np.array([epochs]), np.array([seed]))
+        evaluation = self.evaluate(*asked)
+        weights = self.weights(row, epochs, seed)
+        if weights is None and evaluation.ok[0]:  # removed to keep the store small: train it again
+            self._pipeline.ask(self._check(*asked), "weights")[0].result()
+            weights = self.weights(row, epochs, seed)
         if not evaluation.ok[0] or weights is None:
             status = Status(int(evaluation.status[0])).name.lower()
             raise ValueError(f"the training of {self.space.to_string(row)} left no network: it is {status}")
         # A warm process has Keras loaded; without one, this process loads it.
         make = self._pool.keras_file if self._pool is not None else keras_file
-        content = make(self.space, tuple(int(i) for i in row), weights)
+        content = make(space_to_config(self.space), tuple(int(i) for i in row), weights, CodePath.here())
         path.write_bytes(content)
-        return float(evaluation["test_accuracy"][0])
+        test = [name for name, metric in self.metrics.items() if metric.split == "test"]
+        return float(evaluation[test[0]][0]) if test else float("nan")
 
     # -- life -------------------------------------------------------------------------------------------
 
@@ -303,19 +342,21 @@ class LiveEvaluator:
         are forgotten; what finishes in spite of it is stored.
         """
         self._tickets.clear()
+        self._running.clear()
         if self._release is not None:
             self._release()
         self._pool = self._release = None
+        self._pipeline.close()
         self.store.close()
 
     def config(self) -> dict[str, Any]:
-        """Return the constructor's arguments as plain JSON values; ``space`` as a configuration."""
+        """Return the constructor's arguments as plain JSON values; of a data set given as an object, its name."""
         s = self.settings
+        given = self._dataset_given
         return {
             "space": space_to_config(self.space),
-            "dataset": self.dataset.name,
-            "recipe": self.recipe.config(),
-            "isi": self.isi.config(),
+            "dataset": given if isinstance(given, (str, Mapping)) else dataset_config(given),
+            "stages": [stage_config(stage) for stage in self.stages],
             "workers": s.workers,
             "ranks_per_candidate": s.ranks,
             "gpus_per_rank": s.gpus_per_rank,
@@ -325,56 +366,9 @@ class LiveEvaluator:
         }
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle and deep-copy by configuration."""
-        return _rebuild, ({**self.config(), "space": self.space},)
+        """Pickle and deep-copy by configuration; a data set that was given as an object goes along."""
+        return _rebuild, ({**self.config(), "space": self.space, "dataset": self._dataset_given},)
 
 
 def _rebuild(arguments: dict[str, Any]) -> LiveEvaluator:
     return LiveEvaluator(**arguments)
-
-
-def _pool_settings(
-    workers: int | None, ranks: int, gpus_per_rank: float, ray_address: str | None, explainers: int
-) -> PoolSettings:
-    counts = (
-        ("ranks_per_candidate", ranks),
-        ("explainers", explainers),
-        *([("workers", workers)] if workers is not None else []),
-    )
-    for name, value in counts:
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"{name}={value!r}: give an integer of at least 1")
-    if not isinstance(gpus_per_rank, (int, float)) or isinstance(gpus_per_rank, bool) or gpus_per_rank < 0:
-        raise ValueError(f"gpus_per_rank={gpus_per_rank!r}: give 0 or more GPUs")
-    if ranks > 1 and gpus_per_rank != int(gpus_per_rank):
-        raise ValueError(f"gpus_per_rank={gpus_per_rank}: several ranks need whole GPUs each")
-    if ray_address is None:
-        available = cores()
-        if ranks > available:
-            raise ValueError(f"ranks_per_candidate={ranks}: this machine has {available} cores, give at most that")
-        workers = available // ranks if workers is None else workers
-        if workers * ranks > available:
-            raise ValueError(
-                f"{workers} workers of {ranks} ranks need {workers * ranks} cores, this machine has {available}: "
-                f"give at most workers={available // ranks}"
-            )
-    return PoolSettings(workers, ranks, gpus_per_rank, explainers, ray_address)
-
-
-def _check_fit(space: SearchSpace, dataset: Dataset, recipe: Recipe, isi: IsiSettings) -> None:
-    network = space.network(space.sample(np.random.default_rng(0), 1)[0])
-    if network.input_shape != dataset.input_shape or network.output_shape != (dataset.classes,):
-        raise ValueError(
-            f"the space {space.name!r} maps {network.input_shape} to {network.output_shape}, the data set "
-            f"{dataset.name!r} needs {dataset.input_shape} to ({dataset.classes},): "
-            "set the space's input_shape and classes"
-        )
-    if isi.probes > len(dataset.probe):
-        raise ValueError(f"isi: probes={isi.probes}: the data set {dataset.name!r} has {len(dataset.probe)}")
-    if recipe.batch_size > len(dataset.train):
-        raise ValueError(
-            f"recipe: batch_size={recipe.batch_size}: the data set {dataset.name!r} has "
-            f"{len(dataset.train)} training images"
-        )
-    # Raises where the shortest training has not the steps for the checkpoints.
-    checkpoint_steps(recipe.fidelities[0], len(dataset.train) // recipe.batch_size, isi.cycles)

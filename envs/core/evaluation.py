@@ -22,12 +22,17 @@ MEAN_SEED = -1
 
 
 class Status(IntEnum):
-    """How an evaluation ended. Only ``OK`` rows carry measurements; the others carry the worst values."""
+    """How an evaluation ended.
+
+    ``OK`` and ``INCOMPLETE`` rows carry measurements; the others carry the worst values.
+    """
 
     OK = 0
     DIVERGED = 1  # the training loss became NaN or infinite
     CRASHED = 2  # the training failed again and again; the evaluator's log says why
     UNPAID = 3  # the search's budget did not cover it: it was not evaluated, or is not delivered
+    INCOMPLETE = 4  # trained, but a later stage failed: what that stage measures is missing (NaN)
+    MISSING = 5  # the table that answers has no row for it
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,8 @@ class Evaluation:
         metrics: name → ``(b,)`` float64. A mapping may compute a column when it is first asked for.
         cost_seconds: ``(b,)`` float64, what each costs a search on its clock. A result that was stored
             costs what it cost when it was made.
+        reasons: ``(b,)`` one line for each row that did not end well, ``""`` for the others; None where the
+            evaluator gives none.
     """
 
     status: NDArray[np.int8]
@@ -125,6 +132,7 @@ class Evaluation:
     seed: IntArray
     metrics: Mapping[str, FloatArray]
     cost_seconds: FloatArray
+    reasons: Sequence[str] | None = None
 
     def __len__(self) -> int:
         """Return b."""
@@ -143,8 +151,8 @@ class Evaluation:
 
     @property
     def ok(self) -> NDArray[np.bool_]:
-        """Which rows were evaluated and did not fail, ``(b,)``."""
-        return self.status == Status.OK
+        """Which rows were evaluated and did not fail, ``(b,)``; of an incomplete one, some metrics are NaN."""
+        return (self.status == Status.OK) | (self.status == Status.INCOMPLETE)
 
     def take(self, rows: Any) -> Evaluation:
         """Return the rows that an index array or mask selects."""
@@ -154,16 +162,19 @@ class Evaluation:
             self.seed[rows],
             {name: self.metrics[name][rows] for name in self.metrics},
             self.cost_seconds[rows],
+            None if self.reasons is None else np.array(self.reasons, dtype=object)[rows].tolist(),
         )
 
     def row(self, index: int) -> dict[str, Any]:
-        """Return one row as plain Python values: status by name, epochs, seed, every metric, cost."""
+        """Return one row as plain Python values: status by name, epochs, seed, every metric, cost, any reason."""
+        reason = self.reasons[index] if self.reasons is not None else ""
         return {
             "status": Status(int(self.status[index])).name.lower(),
             "epochs": int(self.epochs[index]),
             "seed": int(self.seed[index]),
             **{name: float(self.metrics[name][index]) for name in self.metrics},
             "cost_seconds": float(self.cost_seconds[index]),
+            **({"reason": reason} if reason else {}),
         }
 
     @classmethod
@@ -175,6 +186,7 @@ class Evaluation:
             np.concatenate([p.seed for p in parts]),
             {name: np.concatenate([p.metrics[name] for p in parts]) for name in parts[0].metrics},
             np.concatenate([p.cost_seconds for p in parts]),
+            [reason for p in parts for reason in p.reasons or [""] * len(p)] if any(p.reasons for p in parts) else None,
         )
 
     @classmethod
@@ -209,8 +221,8 @@ class Evaluator(Protocol):
     Evaluators pickle and deep-copy by configuration and reopen their handles lazily. Results depend on
     nothing but the question (architecture, epochs, seed) and the evaluator's configuration.
 
-    An evaluator may name what its fidelities are, ``fidelity_name`` (`pynascent.envs.core.fidelity`); without the
-    attribute they are epochs.
+    An evaluator may name what its fidelities are, ``fidelity_name`` (`pynascent.envs.core.quantities.fidelity`);
+    without the attribute they are epochs.
 
     Attributes:
         space: the search space that it judges.

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from .evaluation import Evaluation, FloatArray, Metric
-from .logarithm import ln_at_least_1
-from .numbers import is_finite, plain_number
+from .quantities.logarithm import ln_at_least_1
+from .quantities.numbers import is_finite, plain_number
 
 Function = Callable[[FloatArray], FloatArray] | None
 Ranges = Callable[[str], tuple[float, float]]

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..network.cost import Cost, network_cost
 from ..network.graph import Network
+from .shadowing import NoShadowing
 
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
@@ -42,7 +43,7 @@ ATTEMPTS = 1000
 """Draws that `SearchSpace.mutate` makes for one row before it says that there is no valid one."""
 
 
-class SearchSpace(ABC):
+class SearchSpace(NoShadowing, ABC):
     """A set of architectures, each an integer vector with one option index per choice.
 
     Everything is batched: methods take ``(b, n)`` integer arrays and return arrays with the same leading
@@ -55,6 +56,15 @@ class SearchSpace(ABC):
         name: short name of the space, the key under which it is registered.
         choices: the decisions, in the order in which the Build formulation takes them.
     """
+
+    distinct: int | None = None
+    """Number of isomorphism classes, for a space that is too large to list them and knows it."""
+
+    invalid_reason: str = "its options do not go together"
+    """What is wrong with a row that `valid` refuses, for messages."""
+
+    listed: IntArray | None = None  # (rows, n)
+    """The architectures themselves, for a space that is a list of them: drawing at random may then never find one."""
 
     canonical_keeps_cost: bool = True
     """Whether an architecture and its canonical form always cost the same (dead parts may be counted)."""
@@ -227,7 +237,7 @@ class SearchSpace(ABC):
             row = int(np.argmax(invalid))
             raise ValueError(
                 f"architecture {row}, {array[row].tolist()}, is not valid in the space {self.name!r}: "
-                "its options do not go together"
+                f"{self.invalid_reason}"
             )
         return array
 

@@ -45,11 +45,11 @@ class Explainer(Protocol):
         Args:
             model: a Keras model, images → logits (before softmax), or a `GraphModel` of one. It is run in
                 inference mode and left as it is.
-            images: (b, h, w, c) float32.
+            images: (b, h, w, c) float32, or feature rows (b, f) where the method is not for images alone.
             labels: (b,) integer, the class whose logit is explained, image by image.
 
         Returns:
-            (b, h, w, c) float32, signed, in the logit's units.
+            float32 of the images' shape, signed, in the logit's units.
 
         Raises:
             ValueError: images or labels have the wrong shape, or a label is not a class of the model.
@@ -115,15 +115,21 @@ def class_logits(model: Any, images: FloatMaps, labels: NDArray[np.int64], batch
     return np.concatenate(parts)
 
 
-def check_inputs(images: ArrayLike, labels: ArrayLike) -> tuple[FloatMaps, NDArray[np.int64]]:
-    """Return images (b, h, w, c) as float32 and labels (b,) as int64.
+def check_inputs(images: ArrayLike, labels: ArrayLike, rows: bool = True) -> tuple[FloatMaps, NDArray[np.int64]]:
+    """Return images (b, h, w, c), or feature rows (b, f), as float32 and labels (b,) as int64.
+
+    Args:
+        images: what is explained.
+        labels: the class of each.
+        rows: whether feature rows can be explained.
 
     Raises:
         ValueError: wrong rank, another number of labels than images, labels that are no class indices.
     """
     images, labels = np.asarray(images, dtype=np.float32), np.asarray(labels)
-    if images.ndim != 4:
-        raise ValueError(f"images of shape {images.shape}: give (b, height, width, channels)")
+    if images.ndim != 4 and not (rows and images.ndim == 2):
+        also = " or (b, features)" if rows else ": this method is for images alone"
+        raise ValueError(f"images of shape {images.shape}: give (b, height, width, channels){also}")
     if labels.shape != images.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(
             f"labels are {labels.dtype} of shape {labels.shape}: give one class index for each of {len(images)} images"
@@ -147,7 +153,13 @@ def completeness_gap(
     """
     images, labels = check_inputs(images, labels)
     difference = class_logits(model, images, labels) - class_logits(model, np.full_like(images, baseline), labels)
-    return np.asarray(maps, dtype=np.float64).sum(axis=(1, 2, 3)) - difference
+    return _total(maps) - difference
+
+
+def _total(maps: ArrayLike) -> NDArray[np.float64]:
+    """Return the sum of each example's attributions, (b,)."""
+    maps = np.asarray(maps, dtype=np.float64)
+    return maps.sum(axis=tuple(range(1, maps.ndim)))
 
 
 def check_completeness(
@@ -161,7 +173,7 @@ def check_completeness(
 ) -> None:
     """Raise `CompletenessError` where the gap exceeds ``tolerance`` × (1 + |sum of attributions|), or is NaN."""
     gap = np.abs(completeness_gap(model, images, labels, maps, baseline))
-    allowed = tolerance * (1.0 + np.abs(np.asarray(maps, dtype=np.float64).sum(axis=(1, 2, 3))))
+    allowed = tolerance * (1.0 + np.abs(_total(maps)))
     wrong = ~(gap <= allowed)
     if wrong.any():
         worst = int(np.argmax(np.where(np.isnan(gap), np.inf, gap - allowed)))

@@ -88,7 +88,8 @@ class IntegratedGradients:
         chunk = max(1, self.batch_size // max(1, len(images)))  # steps in one pass
         for start in range(0, self.steps, chunk):
             part = at[start : start + chunk]
-            points = np.float32(self.baseline) + part[:, None, None, None, None] * offset  # (k, b, h, w, c)
+            ways = part.reshape(-1, *[1] * offset.ndim)
+            points = np.float32(self.baseline) + ways * offset  # (k, b, …)
             gradients = self._gradients(model, points.reshape(-1, *images.shape[1:]), np.tile(labels, len(part)))
             total += gradients.reshape(points.shape).sum(axis=0, dtype=np.float64)
         maps = (total / self.steps * offset).astype(np.float32)

@@ -64,7 +64,7 @@ class Lime:
 
     def explain(self, model: Any, images: ArrayLike, labels: ArrayLike) -> FloatMaps:
         """See `Explainer.explain`. A cell's coefficient is spread evenly over its pixels and channels."""
-        images, labels = check_inputs(images, labels)
+        images, labels = check_inputs(images, labels, rows=False)
         b, height, width, channels = images.shape
         model = in_graph(model, images.shape[1:])
         check_classes(labels, model.classes)

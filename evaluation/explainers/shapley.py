@@ -53,7 +53,7 @@ class Shap:
     def explain(self, model: Any, images: ArrayLike, labels: ArrayLike) -> FloatMaps:
         """See `Explainer.explain`."""
         shap = require("shap", "explain", "the explainer 'shap'")
-        images, labels = check_inputs(images, labels)
+        images, labels = check_inputs(images, labels, rows=False)
         model = in_graph(model, images.shape[1:])
         check_classes(labels, model.classes)
         masker = shap.maskers.Image(np.full(images.shape[1:], self.baseline, dtype=np.float32))

@@ -24,16 +24,16 @@ class IsiResult:
         spearman: the same with rank correlation in place of structural similarity, clipped to 0..1.
         per_pair: ``(T − 1,)`` mean over images of each adjacent pair of checkpoints, −1..1.
         per_image: ``(b,)`` mean over pairs of each image, −1..1.
-        split_half_error: how far the choice of probe images moves the ISI: the root mean square, over all
-            ways to halve the probe set, of half the difference between the halves. That is the standard
-            error of the mean over images, and is computed as such; NaN for a single image.
+        standard_error: of the ISI as a mean over the probe images, how far their choice moves it; NaN for a
+            single image. (It equals the root mean square, over all ways to halve the probe set, of half the
+            difference between the halves.)
     """
 
     isi: float
     spearman: float
     per_pair: FloatArray  # (T - 1,)
     per_image: FloatArray  # (b,)
-    split_half_error: float
+    standard_error: float
 
 
 def checkpoint_steps(epochs: int, steps_per_epoch: int, cycles: int = 9) -> NDArray[np.int64]:
@@ -68,14 +68,16 @@ def normalise_maps(maps: ArrayLike) -> tuple[FloatArray, NDArray[np.bool_]]:
 
     Args:
         maps: ``(T, b, h, w)``, or ``(T, b, h, w, c)`` whose |φ| are summed over channels first: how much a
-            pixel matters, whichever channel carries it.
+            pixel matters, whichever channel carries it; or ``(T, b, f)`` of feature rows, taken as one line of pixels.
 
     Returns:
         ``(T, b, h, w)`` float64 in 0..1, unusable maps all zero, and ``(T, b)`` bool.
     """
     strength = np.abs(np.asarray(maps, dtype=np.float64))
+    if strength.ndim == 3:
+        strength = strength[:, :, None, :]
     if strength.ndim not in (4, 5):
-        raise ValueError(f"maps of shape {strength.shape}: give (T, b, h, w) or (T, b, h, w, c)")
+        raise ValueError(f"maps of shape {strength.shape}: give (T, b, h, w), (T, b, h, w, c) or (T, b, f)")
     if strength.ndim == 5:
         strength = strength.sum(axis=-1)
     largest = strength.max(axis=(2, 3), initial=0.0)  # NaN and infinity come through
@@ -92,7 +94,7 @@ def interpretability_stability_index(maps: ArrayLike) -> IsiResult:
     not agree on anything.
 
     Args:
-        maps: ``(T, b, h, w)`` or ``(T, b, h, w, c)`` attribution maps, in the order of training, T ≥ 2.
+        maps: ``(T, b, h, w)``, ``(T, b, h, w, c)`` or ``(T, b, f)`` attribution maps, in the order of training, T ≥ 2.
 
     Raises:
         ValueError: another shape, fewer than 2 checkpoints, or no image.
@@ -110,7 +112,7 @@ def interpretability_stability_index(maps: ArrayLike) -> IsiResult:
         spearman=float(np.clip(ranked.mean(), 0.0, 1.0)),
         per_pair=similar.mean(axis=1),
         per_image=per_image,
-        split_half_error=float(per_image.std(ddof=1) / np.sqrt(b)) if b > 1 else float("nan"),
+        standard_error=float(per_image.std(ddof=1) / np.sqrt(b)) if b > 1 else float("nan"),
     )
 
 
@@ -122,12 +124,12 @@ def explain_checkpoints(
     Args:
         model: the Keras model, images → logits; its weights are the same afterwards as before.
         checkpoints: T lists of arrays in the order of ``model.get_weights()``.
-        images: ``(b, h, w, c)`` probe images.
+        images: ``(b, h, w, c)`` probe images, or ``(b, f)`` feature rows.
         labels: ``(b,)`` the class to explain, the true one for the ISI.
         explainer: which method.
 
     Returns:
-        ``(T, b, h, w, c)`` float32; NaN where the network's logits are not finite.
+        ``(T, b, h, w, c)`` or ``(T, b, f)`` float32; NaN where the network's logits are not finite.
     """
     images, labels = check_inputs(images, labels)
     maps = np.full((len(checkpoints), *images.shape), np.nan, dtype=np.float32)

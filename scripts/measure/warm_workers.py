@@ -26,29 +26,31 @@ from typing import Any
 
 import numpy as np
 
-from pynascent.envs.spaces import ChainSpace
+from pynascent.envs.core.imports import CodePath
+from pynascent.envs.spaces import ChainSpace, space_to_config
 from pynascent.trainers.data.datasets import load_dataset
 from pynascent.trainers.live import LiveEvaluator
-from pynascent.trainers.training.configuration import Recipe
-from pynascent.trainers.workers.jobs import IsiSettings, Job, explain, train
+from pynascent.trainers.stages import Candidate
+from pynascent.trainers.workers.jobs import StageJob, make_job, run_stage
 from pynascent.trainers.workers.tensorflow_runtime import set_up_tensorflow
 
 
-def jobs(candidates: int, epochs: int) -> list[Job]:
-    """Return the candidates; the first is only there to warm things up."""
+def jobs(stage: str, candidates: int, epochs: int) -> list[StageJob]:
+    """Return a stage's jobs for all candidates; the first is only there to warm things up."""
     space = ChainSpace()
     rows = space.canonical(space.sample(np.random.default_rng(0), candidates + 1))
-    data = load_dataset("digits")
-    return [Job(space, tuple(map(int, row)), epochs, 0, data, Recipe(), IsiSettings()) for row in rows]
+    data, config = load_dataset("digits"), {"component": stage}
+    each = [Candidate(space, tuple(map(int, row)), epochs, 0) for row in rows]
+    return [make_job(config, space_to_config(space), candidate, data, CodePath()) for candidate in each]
 
 
 def bare(candidates: int, epochs: int) -> list[float]:
     """Return the seconds of each training in this process, without Ray and without explanation."""
     set_up_tensorflow()
     seconds = []
-    for job in jobs(candidates, epochs):
+    for job in jobs("train", candidates, epochs):
         started = time.perf_counter()
-        train(job)
+        run_stage(job, {})
         seconds.append(time.perf_counter() - started)
     return seconds[1:]
 
@@ -56,9 +58,8 @@ def bare(candidates: int, epochs: int) -> list[float]:
 def one(index: int, candidates: int, epochs: int) -> list[float]:
     """Train and explain one candidate in this process, which does nothing else."""
     set_up_tensorflow()
-    job = jobs(candidates, epochs)[index]
-    _, checkpoints = train(job)
-    explain(job, checkpoints)
+    _, artifacts = run_stage(jobs("train", candidates, epochs)[index], {})
+    run_stage(jobs("explain", candidates, epochs)[index], artifacts)
     return []
 
 
@@ -76,7 +77,7 @@ def pool(candidates: int, epochs: int, workers: int) -> dict[str, float]:
     """Return seconds until the first candidate is done, and per candidate from then on."""
     with tempfile.TemporaryDirectory() as folder:
         live = LiveEvaluator(ChainSpace(), workers=workers, store=Path(folder, "store.sqlite"))
-        rows = np.array([job.architecture for job in jobs(candidates, epochs)])
+        rows = np.array([job.architecture for job in jobs("train", candidates, epochs)])
         started = time.perf_counter()
         live.evaluate(rows[:1], np.array([epochs]), np.array([0]))
         first = time.perf_counter() - started

@@ -13,7 +13,8 @@ import numpy as np
 
 from pynascent.envs.spaces import ChainSpace
 from pynascent.trainers.data.datasets import load_dataset
-from pynascent.trainers.training.configuration import Recipe
+from pynascent.trainers.training.configuration import TrainingConfiguration
+from pynascent.trainers.training.scores import Accuracy
 from pynascent.trainers.workers.tensorflow_runtime import set_up_tensorflow
 
 
@@ -29,24 +30,36 @@ def digest(weights: list[np.ndarray]) -> str:
     return hashlib.sha256(b"".join(np.ascontiguousarray(w).tobytes() for w in weights)).hexdigest()
 
 
+def accuracy(logits: np.ndarray, split: str) -> float:
+    """Return the accuracy of logits on a split of the digits; 0 where a training diverged."""
+    return Accuracy()(logits, getattr(load_dataset("digits"), split).labels) if len(logits) else 0.0
+
+
 def train(architecture: tuple[int, ...], epochs: int, seed: int, cycles: int = 9, **recipe: Any) -> dict[str, Any]:
     """Train a network of the default space; return everything that was measured, weights as hashes."""
     from pynascent.trainers.training.loop import train_candidate
 
     result = train_candidate(
-        ChainSpace().network(architecture), load_dataset("digits"), Recipe(**recipe), epochs, seed, cycles=cycles
+        ChainSpace().network(architecture),
+        load_dataset("digits"),
+        TrainingConfiguration(**recipe),
+        epochs,
+        seed,
+        cycles=cycles,
     )
     return {
         "status": result.status.name,
         "losses": result.losses,
-        "validation_accuracy": result.validation_accuracy,
-        "test_accuracy": result.test_accuracy,
+        "validation_accuracy": accuracy(result.validation_logits, "validation"),
+        "test_accuracy": accuracy(result.test_logits, "test"),
         "checkpoints": [digest(weights) for weights in result.checkpoints],
         "seconds": result.training_seconds,
     }
 
 
-def train_alone(architecture: tuple[int, ...], dataset: Any, recipe: Recipe, epochs: int, seed: int) -> Any:
+def train_alone(
+    architecture: tuple[int, ...], dataset: Any, recipe: TrainingConfiguration, epochs: int, seed: int
+) -> Any:
     """Train on a given data set; return all checkpoints as arrays."""
     from pynascent.trainers.training.loop import train_candidate
 
@@ -60,7 +73,7 @@ def train_with_keras(architecture: tuple[int, ...], epochs: int, seed: int, **re
     from pynascent.trainers.keras.builder import build_model
     from pynascent.trainers.training.configuration import batches
 
-    settings, data = Recipe(**recipe), load_dataset("digits")
+    settings, data = TrainingConfiguration(**recipe), load_dataset("digits")
     model = build_model(ChainSpace().network(architecture), seed=seed, batch_norm_momentum=settings.batch_norm_momentum)
     if settings.optimizer == "sgd":
         optimizer = keras.optimizers.SGD(0.1, momentum=settings.momentum, weight_decay=settings.weight_decay)
@@ -76,22 +89,29 @@ def train_with_keras(architecture: tuple[int, ...], epochs: int, seed: int, **re
 
 def final_weights(architecture: tuple[int, ...], epochs: int, seed: int, **recipe: Any) -> list[np.ndarray]:
     """Train as candidates are trained; return the final weights."""
-    return train_alone(architecture, load_dataset("digits"), Recipe(**recipe), epochs, seed)[-1]
+    return train_alone(architecture, load_dataset("digits"), TrainingConfiguration(**recipe), epochs, seed)[-1]
 
 
 def graphs_kept(architecture: tuple[int, ...]) -> int:
     """Train and explain as a worker does; return how many more TensorFlow graphs are in memory afterwards."""
     import gc
 
-    from pynascent.trainers.workers.jobs import IsiSettings, Job, explain, train
+    from pynascent.envs.core.imports import CodePath
+    from pynascent.envs.spaces import space_to_config
+    from pynascent.trainers.stages import Candidate
+    from pynascent.trainers.workers.jobs import make_job, run_stage
 
     def graphs() -> int:
         gc.collect()
         return sum(type(thing).__name__.endswith("FuncGraph") for thing in gc.get_objects())
 
-    job = Job(ChainSpace(), architecture, 1, 0, load_dataset("digits"), Recipe(), IsiSettings())
-    train(job)  # the first hides what there is from the collector, whatever other tests have left here
+    space = ChainSpace()
+    train, explain = (
+        make_job({"component": stage}, space_to_config(space), Candidate(space, architecture, 1, 0), data, CodePath())
+        for stage, data in (("train", load_dataset("digits")), ("explain", load_dataset("digits")))
+    )
+    run_stage(train, {})  # the first hides what there is from the collector, whatever other tests have left here
     before = graphs()
-    _, checkpoints = train(job)
-    explain(job, checkpoints)
+    _, artifacts = run_stage(train, {})
+    run_stage(explain, artifacts)
     return graphs() - before

@@ -8,9 +8,30 @@ import pytest
 
 from pynascent.envs.core.evaluation import AsyncEvaluator, Evaluator
 from pynascent.envs.spaces import ChainSpace, space_to_config
-from pynascent.trainers.live import LIVE_METRICS, LiveEvaluator
-from pynascent.trainers.store.evaluation_store import Record, question_key
+from pynascent.trainers.data.datasets import load_dataset
+from pynascent.trainers.live import LiveEvaluator
+from pynascent.trainers.store.evaluation_store import Record
 from pynascent.trainers.workers.ray_runtime import cores
+
+METRICS = (
+    "validation_accuracy",
+    "test_accuracy",
+    "training_loss",
+    "isi",
+    "flops",
+    "elementwise_flops",
+    "parameters",
+    "training_seconds",
+    "explanation_seconds",
+)
+
+
+def put(live, row, epochs, seed, records):
+    """Store the stages' records of a candidate: name → record."""
+    (candidate,) = live._check(np.atleast_2d(row), np.array([epochs]), np.array([seed]))
+    questions = live._pipeline.questions(candidate)
+    for stage, record in records.items():
+        live.store.put(stage, questions[stage], record)
 
 
 def evaluator(tmp_path, **arguments):
@@ -26,28 +47,29 @@ def test_it_is_an_evaluator(tmp_path):
     live = evaluator(tmp_path)
     assert isinstance(live, Evaluator) and isinstance(live, AsyncEvaluator)
     assert live.fidelities == (1, 3, 9, 27) and live.seeds is None
-    assert tuple(live.metrics) == LIVE_METRICS
+    assert tuple(live.metrics) == METRICS
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))])
 def test_it_copies_by_configuration(tmp_path, copied):
-    live = evaluator(tmp_path, recipe={"learning_rate": 0.5}, isi={"probes": 8}, workers=1, explainers=2)
+    live = evaluator(tmp_path, training={"learning_rate": 0.5}, isi={"probes": 8}, workers=1, explainers=2)
     again = copied(live)
     assert again.config() == live.config()
     row = np.zeros(6, dtype=int)
-    assert again.question(row, 1, 0) == live.question(row, 1, 0)
+    assert again.keys(row, 1, 0) == live.keys(row, 1, 0)
     assert LiveEvaluator(**live.config()).config() == live.config()  # plain JSON is enough
 
 
 def test_a_stored_answer_needs_no_worker(tmp_path):
     live = evaluator(tmp_path)
     row = live.space.canonical([0, 4, 5, 0, 1, 1])[0]
+    trained = {"validation_accuracy": 0.5, "test_accuracy": 0.4, "training_loss": 1.5, "training_seconds": 5.0}
+    explained = {"isi": 0.3, "explanation_seconds": 2.5}
+    put(live, row, 3, 5, {"train": Record(0, trained, 5.0), "explain": Record(0, explained, 2.5)})
     counted = {name: live.space.cost(row)[name][0] for name in ("flops", "elementwise_flops", "parameters")}
-    metrics = {**{name: index / 10 for index, name in enumerate(LIVE_METRICS)}, **counted}
-    live.store.put(live.question(row, 3, 5), Record(0, metrics, 7.5))
     result = live.evaluate(*asked([[0, 4, 5, 0, 1, 1], [4, 0, 5, 0, 1, 1]], 3, 5))  # isomorphic: one answer
     assert result.ok.all() and result.cost_seconds.tolist() == [7.5, 7.5]
-    assert {name: result[name][1] for name in LIVE_METRICS} == metrics
+    assert {name: result[name][1] for name in METRICS} == {**trained, **explained, **counted}
     (ticket,) = live.submit(*asked([4, 0, 5, 0, 1, 1], 3, 5))
     ((finished, one),) = live.collect()
     assert finished == ticket and one.row(0) == result.row(0)
@@ -58,9 +80,9 @@ def test_a_stored_answer_needs_no_worker(tmp_path):
 def test_a_stored_divergence_counts_as_the_worst(tmp_path):
     live = evaluator(tmp_path)
     row = np.array([2, 2, 2, 2, 0, 0])
-    live.store.put(live.question(row, 1, 0), Record(1, {"training_seconds": 2.0}, 2.0))
+    put(live, row, 1, 0, {"train": Record(1, {"training_seconds": 2.0}, 2.0)})
     result = live.evaluate(*asked(row))
-    assert result.row(0)["status"] == "diverged"
+    assert result.row(0)["status"] == "diverged" and result.row(0)["reason"] == "train: diverged"
     assert result["validation_accuracy"][0] == result["isi"][0] == 0
     assert result["flops"][0] == live.space.largest_flops
     assert result.cost_seconds[0] == 2.0
@@ -70,58 +92,106 @@ def test_a_stored_divergence_counts_as_the_worst(tmp_path):
         live.best_model(row, 1, 0, tmp_path / "best.h5")
 
 
-def test_the_key_sees_everything_that_determines_a_result(tmp_path):
-    row = np.array([4, 4, 4, 4, 1, 0])
+def both(live, row=(4, 4, 4, 4, 1, 0), epochs=1, seed=0):
+    keys = live.keys(np.array(row), epochs, seed)
+    return keys["train"], keys["explain"]
+
+
+def test_the_keys_see_everything_that_determines_a_result(tmp_path):
     base = evaluator(tmp_path)
     variants = [
-        base.question(row, 1, 0),
-        base.question(row, 3, 0),
-        base.question(row, 1, 1),
-        base.question([4, 4, 4, 3, 1, 0], 1, 0),
-        evaluator(tmp_path, recipe={"learning_rate": 0.02}).question(row, 1, 0),
-        evaluator(tmp_path, recipe={"batch_size": 60}).question(row, 1, 0),
-        evaluator(tmp_path, isi={"probes": 32}).question(row, 1, 0),
-        evaluator(tmp_path, isi={"explainer": "integrated_gradients"}).question(row, 1, 0),
-        evaluator(tmp_path, isi={"explainer": "integrated_gradients", "settings": {"steps": 8}}).question(row, 1, 0),
-        evaluator(tmp_path, space=ChainSpace(widths=(8, 32))).question(row, 1, 0),
-        evaluator(tmp_path, gpus_per_rank=1).question(row, 1, 0),
+        both(base),
+        both(base, epochs=3),
+        both(base, seed=1),
+        both(base, row=(4, 4, 4, 3, 1, 0)),
+        both(evaluator(tmp_path, training={"learning_rate": 0.02})),
+        both(evaluator(tmp_path, training={"batch_size": 60})),
+        both(evaluator(tmp_path, training={"label_smoothing": 0.1})),
+        both(evaluator(tmp_path, training={"loss": "binary_cross_entropy"})),
+        both(evaluator(tmp_path, space=ChainSpace(widths=(8, 32)))),
+        both(evaluator(tmp_path, gpus_per_rank=1)),
+        both(evaluator(tmp_path, dataset="digits-300", training={"batch_size": 25})),
     ]
     if cores() > 1:
-        variants.append(evaluator(tmp_path, ranks_per_candidate=2).question(row, 1, 0))
-    assert len({question_key(question) for question in variants}) == len(variants)
+        variants.append(both(evaluator(tmp_path, ranks_per_candidate=2)))
+    for stage in (0, 1):
+        assert len({keys[stage] for keys in variants}) == len(variants)
     for same in (
         {"workers": 1},
         {"explainers": 3},
-        {"recipe": {"fidelities": [1, 2]}},
+        {"training": {"fidelities": [1, 2]}},
+        {"training": {"learning_rate": 0.01, "loss": None}},  # a default, said aloud
+        {"isi": {"explainer": "gradient_x_input", "cycles": 9}},
         {"space": space_to_config(base.space)},
+        {"space": "chain"},
     ):
-        assert evaluator(tmp_path, **same).question(row, 1, 0) == variants[0]
+        assert both(evaluator(tmp_path, **same)) == variants[0]
 
 
-def test_dataset_pixels_are_in_the_key(tmp_path, monkeypatch):
+def test_another_explanation_is_another_key_of_the_same_training(tmp_path):
+    variants = [
+        both(evaluator(tmp_path, isi=isi))
+        for isi in (
+            None,
+            {"probes": 32},
+            {"similarity": "spearman"},
+            {"explainer": "integrated_gradients"},
+            {"explainer": "integrated_gradients", "settings": {"steps": 8}},
+        )
+    ]
+    assert len({train for train, _ in variants}) == 1
+    assert len({explain for _, explain in variants}) == len(variants)
+
+
+def test_the_data_set_s_values_are_in_the_key(tmp_path):
     from dataclasses import replace
 
-    from pynascent.trainers import live as module
+    digits = load_dataset("digits")
+    changed = replace(digits, train=digits.validation)
+    assert both(evaluator(tmp_path, dataset=changed)) != both(evaluator(tmp_path, dataset=digits))
+    assert both(evaluator(tmp_path, dataset=digits)) == both(evaluator(tmp_path))
 
-    base = evaluator(tmp_path)
-    changed = replace(base.dataset, train=base.dataset.validation)
-    monkeypatch.setattr(module, "load_dataset", lambda name: changed)
-    row = np.zeros(6, dtype=int)
-    assert question_key(evaluator(tmp_path).question(row, 1, 0)) != question_key(base.question(row, 1, 0))
+
+def test_a_ticket_that_fails_takes_no_finished_one_with_it(tmp_path):
+    from concurrent.futures import Future
+
+    from pynascent.trainers.workers.pool import PoolError
+
+    live = evaluator(tmp_path)
+    for row in ([4, 4, 4, 4, 1, 0], [2, 2, 2, 2, 0, 0]):
+        put(live, row, 1, 0, {"train": Record(1, {}, 1.0)})
+    tickets = live.submit(*asked([[4, 4, 4, 4, 1, 0], [2, 2, 2, 2, 0, 0]]))
+    broken: Future = Future()
+    broken.set_exception(PoolError("no worker could be started"))
+    live._tickets[99] = (live._tickets[tickets[0]][0], broken)
+    assert [ticket for ticket, _ in live.collect()] == tickets
+    with pytest.raises(PoolError):
+        live.collect()
+    assert live.collect() == []
 
 
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"dataset": "imagenet"}, "'imagenet' is unknown: known are digits"),
-        ({"recipe": {"rate": 1}}, "'rate' is unknown"),
+        ({"dataset": "imagenet"}, "'imagenet' is unknown.*known are digits"),
+        ({"training": {"rate": 1}}, "'rate' is unknown"),
         ({"isi": {"cycles": 1}}, "cycles=1: give an integer of at least 2"),
         ({"isi": {"probes": 65}}, "probes=65: the data set 'digits' has 64"),
-        ({"isi": {"explainer": "tea_leaves"}}, "'tea_leaves' is unknown: known are"),
+        ({"isi": {"explainer": "tea_leaves"}}, "'tea_leaves' is unknown.*known are"),
         ({"isi": {"explainer": "gradient_x_input", "settings": {"sugar": 1}}}, "no setting 'sugar'"),
-        ({"isi": {"cups": 1}}, "'cups' is unknown"),
+        ({"isi": {"cups": 1}}, "no setting 'cups'"),
+        ({"stages": ["explain"]}, "reads 'checkpoints', which no stage writes"),
+        ({"stages": ["train", "train"]}, "two stages are called 'train'"),
+        ({"stages": "train"}, "give a list"),
+        ({"stages": ["trian"]}, "did you mean 'train'"),
+        ({"stages": ["train"], "isi": {"probes": 3}}, "isi=… is for the stage 'explain'"),
+        ({"stages": ["train", "measure"]}, "give a list of calibration_error"),
+        ({"training": {}, "recipe": {}}, "former name"),
+        ({"training": {"loss": "hinge"}}, "loss 'hinge' is unknown"),
+        ({"training": {"optimizer": "lion"}}, "optimizer 'lion' is unknown"),
+        ({"training": {"score": 3}}, "score=3: give a name"),
         ({"isi": {"cycles": 20}}, "1 epochs of 12 steps cannot hold 20 checkpoints"),
-        ({"recipe": {"batch_size": 601}}, "batch_size=601: the data set 'digits' has 600"),
+        ({"training": {"batch_size": 601}}, "batch_size=601: the data set 'digits' has 600"),
         ({"workers": 0}, "workers=0: give an integer of at least 1"),
         ({"workers": True}, "workers=True"),
         ({"explainers": -1}, "explainers=-1"),

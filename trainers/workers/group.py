@@ -9,9 +9,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from ...envs.core.imports import CodePath
 from ...evaluation.optional import require
 from ..training.communicator import Alone, Communicator, HorovodRanks
-from .jobs import Job, explain, keras_file, train
+from .jobs import StageJob, keras_file, run_stage
 from .ray_runtime import import_ray, is_loopback
 
 logger = logging.getLogger("pynascent.trainers")
@@ -31,9 +32,14 @@ class Rank:
         return function(None)
 
 
-def set_up_rank(_: Any, ranks: int, gpu: bool) -> int:
-    """Make this process ready to train: import TensorFlow, join Horovod's ranks; return its process id."""
+def set_up_rank(_: Any, ranks: int, gpu: bool, code: CodePath) -> int:
+    """Make this process ready to train: find the user's modules, import TensorFlow, join Horovod's ranks.
+
+    Returns:
+        Its process id.
+    """
     global _communicator
+    code.follow()
     from .tensorflow_runtime import set_up_tensorflow
 
     if ranks > 1:
@@ -48,15 +54,10 @@ def set_up_rank(_: Any, ranks: int, gpu: bool) -> int:
     return os.getpid()
 
 
-def train_here(_: Any, job: Job) -> tuple[Any, Any]:
-    """Train a job in this rank; the first rank returns the outcome and the checkpoints."""
-    outcome, checkpoints = train(job, _communicator)
-    return (outcome, checkpoints) if _communicator.rank == 0 else (None, None)
-
-
-def explain_here(_: Any, job: Job, checkpoints: Any) -> tuple[Any, Any]:
-    """Explain a job's checkpoints, given by reference, in this process."""
-    return explain(job, import_ray().get(checkpoints)), None
+def run_here(_: Any, job: StageJob, artifacts: Any) -> tuple[Any, Any]:
+    """Run a stage in this process, or in this rank of several; the first rank returns report and artifacts."""
+    report, written = run_stage(job, artifacts, _communicator)
+    return (report, written) if _communicator.rank == 0 else (None, None)
 
 
 def keras_file_here(_: Any, *arguments: Any) -> tuple[Any, Any]:
@@ -98,7 +99,8 @@ class WorkerGroup:
                 ray = import_ray()
                 options = {"num_cpus": self.cpus_per_rank, "num_gpus": self.gpus_per_rank}
                 self._actors = [ray.remote(Rank).options(**options).remote()]
-            call = partial(set_up_rank, ranks=self.ranks, gpu=self.gpus_per_rank > 0)
+            code = CodePath.here()
+            call = partial(set_up_rank, ranks=self.ranks, gpu=self.gpus_per_rank > 0, code=code)
             self.process_ids = self._all([actor.execute.remote(call) for actor in self._actors])
         except BaseException:
             self.stop()

@@ -1,165 +1,169 @@
-"""What worker groups and explainers are asked to do, and the functions that do it inside their processes."""
+"""What worker processes are asked to do: one stage of one candidate; and the functions that do it there."""
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from numpy.typing import NDArray
 
 from ...envs.core.evaluation import Status
-from ...envs.spaces import SearchSpace
-from ..training.configuration import Recipe
+from ...envs.core.imports import CodePath
+from ...envs.spaces import space_from_config
+from ..stages import STAGES, Candidate, StageContext
+from ..store.evaluation_store import canonical_json
+from ..training.communicator import Alone, Communicator
 
-Weights = list[NDArray[Any]]
 
-
-@dataclass(frozen=True)
-class IsiSettings:
-    """How the ISI of a candidate is computed.
-
-    Args:
-        explainer: a name that `make_explainer` knows.
-        settings: its arguments, as plain JSON values.
-        cycles: checkpoints that are compared, at least 2.
-        probes: number of images of the probe split that are explained, the first ones.
-    """
-
-    explainer: str = "gradient_x_input"
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    cycles: int = 9
-    probes: int = 64
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any] | None) -> IsiSettings:
-        """Build the settings from those that differ from the defaults, the explainer's own filled in.
-
-        Raises:
-            ValueError: a setting is unknown or out of range, or the explainer is; the message says what is allowed.
-            ModuleNotFoundError: a package that the explainer needs is missing; the message names the extra.
-        """
-        from ...evaluation.explainers import make_explainer
-
-        config = dict(config or {})
-        known = list(cls.__dataclass_fields__)
-        for name in config:
-            if name not in known:
-                raise ValueError(f"isi: setting {name!r} is unknown: known are {', '.join(known)}")
-        for name, least in (("cycles", 2), ("probes", 1)):
-            value = config.get(name, least)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise ValueError(f"isi: {name}={value!r}: give an integer of at least {least}")
-        chosen = cls(**config)
-        explainer = make_explainer(chosen.explainer, **chosen.settings)
-        return cls(chosen.explainer, dict(explainer.settings), chosen.cycles, chosen.probes)
-
-    def config(self) -> dict[str, Any]:
-        """Return every setting as plain JSON values."""
-        return {**asdict(self), "settings": dict(self.settings)}
+class ComponentUnavailable(RuntimeError):
+    """A component that this process has cannot be imported or made in a worker process."""
 
 
 @dataclass(frozen=True)
-class Job:
-    """One candidate to train and explain.
+class StageJob:
+    """One stage of one candidate.
 
     Attributes:
-        space: what the architecture is one of.
-        architecture: option indices, (n,).
-        epochs: length of the training.
-        seed: training seed.
-        dataset: a Ray reference to the `Dataset`, or the data set itself.
-        recipe: how it is trained.
-        isi: how it is explained.
+        stage: the stage as JSON text, `stage_config`.
+        space: the space as JSON text, `space_to_config`.
+        architecture: option indices ``(n,)``.
+        epochs: the fidelity.
+        seed: the training seed.
+        data: the data set, or a Ray reference to it.
+        code: where modules from outside the package are found.
     """
 
-    space: SearchSpace
+    stage: str
+    space: str
     architecture: tuple[int, ...]
     epochs: int
     seed: int
-    dataset: Any
-    recipe: Recipe
-    isi: IsiSettings
+    data: Any
+    code: CodePath = field(default_factory=CodePath)
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ArtifactReference:
+    """An artifact among those that a stage wrote, by a Ray reference to all of them."""
+
+    reference: Any
+    name: str
+
+
+@dataclass(frozen=True)
+class StageReport:
     """What became of a job.
 
     Attributes:
-        status: ``OK``, ``DIVERGED`` or ``CRASHED``.
-        metrics: what was measured, by name.
-        weights: final weights, None unless ``OK``.
-        reason: what went wrong, for ``CRASHED``.
+        status: ``OK``, ``DIVERGED``, or ``CRASHED``.
+        metrics: what was measured, the stage's seconds included.
+        seconds: what is charged to the search.
+        reason: what went wrong, in one line, for ``CRASHED``.
+        traceback: where it went wrong, for ``CRASHED``.
     """
 
     status: Status
     metrics: Mapping[str, float] = field(default_factory=dict)
-    weights: Weights | None = None
+    seconds: float = 0.0
     reason: str = ""
+    traceback: str = ""
 
 
-def _resolve(dataset: Any) -> Any:
-    from ..data.datasets import Dataset
+def make_job(
+    stage: Mapping[str, Any], space: Mapping[str, Any], candidate: Candidate, data: Any, code: CodePath
+) -> StageJob:
+    """Return a job of plain values, so that a process without the user's modules can still say what it lacks."""
+    return StageJob(
+        canonical_json(stage),
+        canonical_json(space),
+        candidate.architecture,
+        candidate.epochs,
+        candidate.seed,
+        data,
+        code,
+    )
 
-    if isinstance(dataset, Dataset):
-        return dataset
+
+def run_stage(
+    job: StageJob, artifacts: Mapping[str, Any], communicator: Communicator | None = None
+) -> tuple[StageReport, dict[str, Any]]:
+    """Run a job in this process.
+
+    Args:
+        job: what to do.
+        artifacts: what the stage reads, by name; values may be Ray references.
+        communicator: the ranks that do it together.
+
+    Returns:
+        The report, and the artifacts that the stage wrote.
+
+    Raises:
+        ComponentUnavailable: this process cannot make the space, the stage or the data set.
+    """
+    stage, candidate, data = _made(job)
+    context = StageContext(candidate, data, {n: _resolved(a) for n, a in artifacts.items()}, communicator or Alone())
+    started = time.perf_counter()
+    try:
+        result = stage.run(context)
+        seconds = time.perf_counter() - started - result.uncharged_seconds
+    finally:
+        _forget_models()
+    report = StageReport(result.status, {**result.metrics, stage.seconds_metric.name: seconds}, seconds)
+    return report, dict(result.artifacts)
+
+
+def _made(job: StageJob) -> tuple[Any, Candidate, Any]:
+    try:
+        job.code.follow()
+        stage, space = _stage(job.stage), _space(job.space)
+        data = _resolved(job.data)
+    except (ValueError, ImportError, AttributeError) as error:
+        raise ComponentUnavailable(f"a worker process cannot make what is evaluated: {error}") from error
+    return stage, Candidate(space, job.architecture, job.epochs, job.seed), data
+
+
+@lru_cache(maxsize=32)
+def _stage(config: str) -> Any:
+    return STAGES.make(json.loads(config))
+
+
+@lru_cache(maxsize=32)
+def _space(config: str) -> Any:
+    return space_from_config(json.loads(config))
+
+
+def _resolved(value: Any) -> Any:
+    """Return a value that may be a Ray reference, or an artifact behind one."""
+    if isinstance(value, ArtifactReference):
+        return _resolved(value.reference)[value.name]
+    if type(value).__module__.partition(".")[0] != "ray":
+        return value
     import ray
 
-    return ray.get(dataset)
+    return ray.get(value)
 
 
-def train(job: Job, communicator: Any = None) -> tuple[Outcome, list[Weights]]:
-    """Train a job's candidate in this process; return its measurements and its checkpoints."""
-    from ..training.loop import train_candidate
+def _forget_models() -> None:
     from .tensorflow_runtime import forget_models
 
-    result = train_candidate(
-        job.space.network(job.architecture),
-        _resolve(job.dataset),
-        job.recipe,
-        job.epochs,
-        job.seed,
-        communicator,
-        job.isi.cycles,
-    )
     forget_models()
-    metrics = {"training_loss": result.losses[-1], "training_seconds": result.training_seconds}
-    if result.status != Status.OK:
-        del metrics["training_loss"]  # not finite
-        return Outcome(result.status, metrics), []
-    metrics["validation_accuracy"] = result.validation_accuracy
-    metrics["test_accuracy"] = result.test_accuracy
-    return Outcome(Status.OK, metrics, result.checkpoints[-1]), result.checkpoints
 
 
-def explain(job: Job, checkpoints: Sequence[Weights]) -> dict[str, float]:
-    """Compute the ISI of a trained candidate in this process."""
-    from ...evaluation.explainers import make_explainer
-    from ...evaluation.metrics.isi import explain_checkpoints, interpretability_stability_index
-    from ..keras.builder import build_model
-    from .tensorflow_runtime import forget_models
-
-    started = time.perf_counter()
-    probe = _resolve(job.dataset).probe
-    images, labels = probe.images[: job.isi.probes], probe.labels[: job.isi.probes]
-    model = build_model(job.space.network(job.architecture), seed=0)
-    explainer = make_explainer(job.isi.explainer, **job.isi.settings)
-    maps = explain_checkpoints(model, checkpoints, images, labels, explainer)
-    isi = interpretability_stability_index(maps).isi
-    forget_models()
-    return {"isi": isi, "explanation_seconds": time.perf_counter() - started}
-
-
-def keras_file(space: SearchSpace, architecture: Sequence[int], weights: Weights) -> bytes:
+def keras_file(
+    space: Mapping[str, Any], architecture: Sequence[int], weights: Sequence[NDArray[Any]], code: CodePath
+) -> bytes:
     """Return the bytes of a ``.keras`` file of a network with these weights."""
     from ..training.loop import model_with_weights
 
+    code.follow()
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "model.keras")
-        model_with_weights(space.network(architecture), weights).save(path)
+        model_with_weights(_space(canonical_json(space)).network(architecture), weights).save(path)
         with open(path, "rb") as file:
             return file.read()

@@ -1,4 +1,4 @@
-"""The pool: worker groups that train, explainers that explain, and candidates on their way through both."""
+"""The pool: worker groups that train and helpers that do the rest, kept warm for one stage after the other."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import atexit
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from typing import Any
 
 from ...envs.core.evaluation import Status
-from ..data.datasets import Dataset
+from ..data.dataset import DataSource
 from . import ray_runtime
-from .group import WorkerDied, WorkerGroup, explain_here, keras_file_here, train_here
-from .jobs import Job, Outcome
+from .group import WorkerDied, WorkerGroup, keras_file_here, run_here
+from .jobs import ComponentUnavailable, StageJob, StageReport
 
 logger = logging.getLogger("pynascent.trainers")
 
@@ -28,7 +28,15 @@ class PoolError(RuntimeError):
 
 
 class Crashed(RuntimeError):
-    """A piece of work failed in every try."""
+    """A piece of work failed: once, where the same would come of it again, or in every try.
+
+    Attributes:
+        traceback: of the worker, where there is one.
+    """
+
+    def __init__(self, reason: str, traceback: str = "") -> None:
+        super().__init__(reason)
+        self.traceback = traceback
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,7 @@ class PoolSettings:
         workers: number of worker groups; None for as many as a cluster has CPUs for.
         ranks: processes of each group.
         gpus_per_rank: GPUs of each process.
-        explainers: number of explainer processes.
+        explainers: number of helper processes, which explain and measure.
         ray_address: of a running Ray cluster; None for a local Ray.
     """
 
@@ -50,6 +58,10 @@ class PoolSettings:
     ray_address: str | None = None
 
 
+Finished = tuple[StageReport, Any]
+"""A stage's report, and a Ray reference to what it wrote."""
+
+
 @dataclass
 class _Task:
     function: Callable[..., tuple[Any, Any]]
@@ -57,7 +69,7 @@ class _Task:
     future: Future[tuple[Any, Any]]
 
 
-class _Lane(threading.Thread):
+class _Feeder(threading.Thread):
     """Feeds one group from a queue and replaces the group when one of its processes dies."""
 
     def __init__(self, pool: Pool, name: str, group: WorkerGroup, tasks: SimpleQueue[_Task | None]) -> None:
@@ -85,7 +97,7 @@ class _Lane(threading.Thread):
             self.group.stop()
 
     def _do(self, task: _Task) -> None:
-        reason = ""
+        reason, traceback = "", ""
         for attempt in range(1, TRIES + 1):
             if self.pool.closed:
                 return task.future.set_exception(PoolError("the pool was closed before the candidate was finished"))
@@ -100,29 +112,45 @@ class _Lane(threading.Thread):
             try:
                 arguments = [self.pool.ship(argument) for argument in task.arguments]
                 return task.future.set_result(self.group.run(task.function, *arguments))
-            except Exception as error:  # a worker's death, or whatever its code raised: both are tried again
+            except Exception as error:  # a worker's death, or whatever its code raised
                 if self.pool.closed:
                     continue
-                reason = _first_line(error)
+                # What a worker raised carries its traceback as its text.
+                reason, traceback = _first_line(error), str(error) if _cause(error) is not error else ""
                 logger.warning("%s, try %d of %d: %s", self.name, attempt, TRIES, reason)
                 if isinstance(error, WorkerDied) or self.group.ranks > 1:
                     self.group.stop()
-        kind = Crashed if self.start_error is None else PoolError
-        task.future.set_exception(kind(reason))
+                if isinstance(_cause(error), ComponentUnavailable):
+                    return task.future.set_exception(PoolError(str(_cause(error))))
+                if not _may_pass(error):
+                    break
+        task.future.set_exception(Crashed(reason, traceback) if self.start_error is None else PoolError(reason))
+
+
+def _cause(error: BaseException) -> BaseException:
+    return getattr(error, "cause", None) or error  # Ray wraps what a worker raised
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Say whether another try may go better: not where the stage's own code raised, which computes the same again."""
+    cause = getattr(error, "cause", None)
+    passing = ("ResourceExhaustedError", "UnavailableError", "HorovodInternalError")
+    return cause is None or isinstance(cause, (OSError, MemoryError)) or type(cause).__name__ in passing
 
 
 def _first_line(error: BaseException) -> str:
-    cause = getattr(error, "cause", None) or error  # Ray wraps what a worker raised
+    cause = _cause(error)
     line = (str(cause).strip().splitlines() or [""])[0]
     return line if isinstance(cause, (PoolError, WorkerDied, ConnectionError)) else f"{type(cause).__name__}: {line}"
 
 
 class Pool:
-    """W worker groups and E explainers, started together in the background and kept warm.
+    """W worker groups and E helpers, started together in the background and kept warm.
 
-    A candidate is trained by the first group that is free; its checkpoints then go, from process to process,
-    to an explainer, while the group goes on with the next candidate. A candidate whose worker or explainer
-    dies, or raises, is tried three times in all, with new processes; the last reason is logged and returned.
+    A stage that trains is run by the first group that is free, any other stage by a helper; what one stage writes
+    goes from process to process, while the group goes on with the next candidate. A stage whose process dies is
+    tried three times in all, with new processes. One that raises is tried again only where that may help (memory,
+    files, connections): the same code on the same input would raise again.
 
     Args:
         settings: how many of what.
@@ -137,13 +165,13 @@ class Pool:
         self._lock = threading.RLock()
         self._connected = False
         self._datasets: dict[str, Any] = {}
-        self._running: dict[str, Future[Outcome]] = {}
+        self._running: dict[str, Future[Finished]] = {}
         self._training: SimpleQueue[_Task | None] = SimpleQueue()
-        self._explaining: SimpleQueue[_Task | None] = SimpleQueue()
-        self._lanes: list[_Lane] = []
+        self._helping: SimpleQueue[_Task | None] = SimpleQueue()
+        self._feeders: list[_Feeder] = []
         groups = [
             ("worker group", settings.workers or 0, settings.ranks, settings.gpus_per_rank, 1, self._training),
-            ("explainer", settings.explainers, 1, 0, 0, self._explaining),
+            ("explainer", settings.explainers, 1, 0, 0, self._helping),
         ]
         if settings.workers is None:
             self.connect()
@@ -151,10 +179,10 @@ class Pool:
             groups[0] = ("worker group", max(fits, 1), *groups[0][2:])
         for name, count, ranks, gpus, cpus, tasks in groups:
             for index in range(count):
-                lane = _Lane(self, f"{name} {index + 1}", WorkerGroup(ranks, gpus, cpus), tasks)
-                self._lanes.append(lane)
-        for lane in self._lanes:
-            lane.start()
+                feeder = _Feeder(self, f"{name} {index + 1}", WorkerGroup(ranks, gpus, cpus), tasks)
+                self._feeders.append(feeder)
+        for feeder in self._feeders:
+            feeder.start()
 
     def connect(self) -> None:
         """Connect to Ray; the first caller does it, the others wait.
@@ -177,16 +205,19 @@ class Pool:
                         f"{kind}s, Ray has {has.get(kind, 0):g}: ask for fewer"
                     )
 
-    def submit(self, key: str, job: Job) -> Future[Outcome]:
-        """Queue a candidate and return its future at once.
+    def submit(self, key: str, trains: bool, job: StageJob, artifacts: Mapping[str, Any]) -> Future[Finished]:
+        """Queue a stage of a candidate and return its future at once.
 
         Args:
-            key: identifies the question: as long as one of this key is on its way, its future is returned.
-            job: the candidate; its ``dataset`` is the `Dataset` itself.
+            key: of the stage's result: as long as one of this key is on its way, its future is returned.
+            trains: whether a worker group is to run it, else a helper.
+            job: what to do; its ``data`` is the data set itself.
+            artifacts: what the stage reads, by name: named arrays, or Ray references to such.
 
         Returns:
-            A future of the outcome: ``OK``, ``DIVERGED`` or ``CRASHED``. It raises `PoolError` where no
-            process could be started or the pool was closed.
+            A future of the report and of a Ray reference to the artifacts that were written (None where the stage
+            crashed). It raises `PoolError` where no process could be started, a component is missing in the worker
+            processes, or the pool was closed.
         """
         with self._lock:
             if self.closed:
@@ -198,67 +229,62 @@ class Pool:
                 )
             if key in self._running:
                 return self._running[key]
-            done: Future[Outcome] = Future()
+            done: Future[Finished] = Future()
             self._running[key] = done
-        trained: Future[tuple[Any, Any]] = Future()
-        trained.add_done_callback(lambda future: self._after_training(key, job, future))
-        self._training.put(_Task(train_here, (job,), trained))
+        ran: Future[tuple[Any, Any]] = Future()
+        ran.add_done_callback(lambda future: self._finish(key, future))
+        (self._training if trains else self._helping).put(_Task(run_here, (job, dict(artifacts)), ran))
         return done
 
     def ship(self, argument: Any) -> Any:
         """Return a job with its data set replaced by a reference to Ray's copy; leave other arguments alone."""
-        if not isinstance(argument, Job) or not isinstance(argument.dataset, Dataset):
+        if not isinstance(argument, StageJob):
             return argument
+        data: DataSource = argument.data
         with self._lock:
-            checksum = argument.dataset.checksum
+            checksum = data.checksum
             if checksum not in self._datasets:
-                self._datasets[checksum] = self._ray.put(argument.dataset)
-            return replace(argument, dataset=self._datasets[checksum])
+                self._datasets[checksum] = self._ray.put(data)
+            return replace(argument, data=self._datasets[checksum])
 
-    def _after_training(self, key: str, job: Job, trained: Future[tuple[Any, Any]]) -> None:
-        error = trained.exception()
-        if error is not None:
-            return self._finish(key, error)
-        outcome, checkpoints = trained.result()
-        if outcome.status != Status.OK:
-            return self._finish(key, outcome)
-        explained: Future[tuple[Any, Any]] = Future()
-        explained.add_done_callback(lambda future: self._after_explaining(key, outcome, future))
-        self._explaining.put(_Task(explain_here, (job, checkpoints), explained))
+    def get(self, reference: Any) -> Any:
+        """Return what a Ray reference stands for."""
+        return self._ray.get(reference)
 
-    def _after_explaining(self, key: str, outcome: Outcome, explained: Future[tuple[Any, Any]]) -> None:
-        error = explained.exception()
-        if error is not None:
-            return self._finish(key, error)
-        measured, _ = explained.result()
-        self._finish(key, replace(outcome, metrics={**outcome.metrics, **measured}))
-
-    def _finish(self, key: str, result: Outcome | BaseException) -> None:
-        if isinstance(result, Crashed):
-            logger.error("a candidate failed %d times and counts as crashed: %s", TRIES, result)
-            result = Outcome(Status.CRASHED, reason=str(result))
+    def _finish(self, key: str, ran: Future[tuple[Any, Any]]) -> None:
+        error = ran.exception()
         with self._lock:
-            future = self._running.pop(key)
-        if isinstance(result, Outcome):
-            future.set_result(result)
+            future = self._running.pop(key, None)
+        if future is None:  # the pool was closed meanwhile
+            return
+        if error is None:
+            future.set_result(ran.result())
+        elif isinstance(error, Crashed):
+            logger.error("a stage failed and counts as crashed: %s", error)
+            future.set_result((StageReport(Status.CRASHED, reason=str(error), traceback=error.traceback), None))
         else:
-            future.set_exception(result)
+            future.set_exception(error)
 
     def keras_file(self, *arguments: Any) -> bytes:
-        """Make a ``.keras`` file in an explainer's process; arguments as of `jobs.keras_file`."""
+        """Make a ``.keras`` file in a helper's process; arguments as of `jobs.keras_file`."""
         made: Future[tuple[Any, Any]] = Future()
-        self._explaining.put(_Task(keras_file_here, arguments, made))
+        self._helping.put(_Task(keras_file_here, arguments, made))
         return made.result()[0]
 
     @property
+    def size(self) -> int:
+        """Number of worker groups."""
+        return sum(feeder.tasks is self._training for feeder in self._feeders)
+
+    @property
     def process_ids(self) -> dict[str, list[int]]:
-        """Process ids of each worker group and explainer that is up, by name."""
-        return {lane.name: list(lane.group.process_ids) for lane in self._lanes if lane.group.started}
+        """Process ids of each worker group and helper that is up, by name."""
+        return {feeder.name: list(feeder.group.process_ids) for feeder in self._feeders if feeder.group.started}
 
     @property
     def busy(self) -> list[str]:
-        """Names of the worker groups and explainers that have something to do now."""
-        return [lane.name for lane in self._lanes if lane.busy]
+        """Names of the worker groups and helpers that have something to do now."""
+        return [feeder.name for feeder in self._feeders if feeder.busy]
 
     def close(self) -> None:
         """End every process; whoever still waits for a candidate gets a `PoolError`."""
@@ -268,12 +294,12 @@ class Pool:
                 return
             self.closed = True
         atexit.unregister(self.close)
-        for lane in self._lanes:
-            lane.tasks.put(None)
-        for lane in self._lanes:
-            lane.group.stop()
-        for lane in self._lanes:
-            lane.join(timeout=10)
+        for feeder in self._feeders:
+            feeder.tasks.put(None)
+        for feeder in self._feeders:
+            feeder.group.stop()
+        for feeder in self._feeders:
+            feeder.join(timeout=10)
         with self._lock:
             if self._connected:
                 ray_runtime.release()

@@ -18,9 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 from ....envs.spaces import ChainSpace
 from ....evaluation.metrics.isi import checkpoint_steps
 from ....evaluation.optional import require
-from ....trainers.data.datasets import Dataset
+from ....trainers.data.dataset import DataSource
 from ....trainers.keras.initial_weights import initial_weights
-from ....trainers.training.configuration import Recipe, batches
+from ....trainers.training.configuration import TrainingConfiguration, batches
 from ....trainers.training.optimizers import make_update
 
 FloatArray = NDArray[np.float32]
@@ -54,19 +54,22 @@ class ChainProgram:
         space: the space; its residual flag may be shared, per block or absent.
         width: channels, one of the space's widths.
         dataset: what is trained and measured on.
-        recipe: how; trainings last as long as its largest fidelity.
+        configuration: how; trainings last as long as its largest fidelity.
         cycles: checkpoints of each fidelity whose attribution maps are kept, at least 2.
     """
 
-    def __init__(self, space: ChainSpace, width: int, dataset: Dataset, recipe: Recipe, cycles: int = 9) -> None:
+    def __init__(
+        self, space: ChainSpace, width: int, dataset: DataSource, configuration: TrainingConfiguration, cycles: int = 9
+    ) -> None:
         self._tf = tf = require("tensorflow", "train", "training")
         if width not in space.widths:
             raise ValueError(f"width={width}: the space has {', '.join(map(str, space.widths))}")
-        self.space, self.width, self.dataset, self.recipe = space, width, dataset, recipe
-        self.epochs = recipe.fidelities[-1]
-        self._steps_per_epoch = len(dataset.train) // recipe.batch_size
+        self.space, self.width, self.dataset, self.configuration = space, width, dataset, configuration
+        self.epochs = configuration.fidelities[-1]
+        self._steps_per_epoch = len(dataset.train) // configuration.batch_size
         self._checkpoints = {
-            epochs: checkpoint_steps(epochs, self._steps_per_epoch, cycles).tolist() for epochs in recipe.fidelities
+            epochs: checkpoint_steps(epochs, self._steps_per_epoch, cycles).tolist()
+            for epochs in configuration.fidelities
         }
         self._places = space.stages * space.blocks
         self._sizes = self._layout()
@@ -76,12 +79,12 @@ class ChainProgram:
         steps = self.epochs * self._steps_per_epoch
         self._weights = tf.Variable(tf.zeros(count))
         self._moments = tf.Variable(tf.zeros((self._places + 1, 2, width)))  # moving means and variances
-        self._update, self._state = make_update(recipe, count)
+        self._update, self._state = make_update(configuration, count)
         self._operations = tf.Variable(tf.zeros(self._places, tf.int32))
         self._flags = tf.Variable(tf.zeros(self._places))
-        self._order = tf.Variable(tf.zeros((steps, recipe.batch_size), tf.int32))
-        self._rates = tf.constant(recipe.learning_rates(steps, self._steps_per_epoch))
-        smooth, classes = recipe.label_smoothing, dataset.classes
+        self._order = tf.Variable(tf.zeros((steps, configuration.batch_size), tf.int32))
+        self._rates = tf.constant(configuration.learning_rates(steps, self._steps_per_epoch))
+        smooth, classes = configuration.label_smoothing, dataset.classes
         self._targets = tf.one_hot(
             dataset.train.labels, classes, on_value=1.0 - smooth + smooth / classes, off_value=smooth / classes
         )
@@ -111,7 +114,7 @@ class ChainProgram:
             seed: non-negative integer.
         """
         self.load(architecture, seed)
-        self._order.assign(batches(len(self.dataset.train), self.recipe, self.epochs, seed))
+        self._order.assign(batches(len(self.dataset.train), self.configuration, self.epochs, seed))
         kept = {step for steps in self._checkpoints.values() for step in steps}
         ends = range(self._steps_per_epoch, self.epochs * self._steps_per_epoch + 1, self._steps_per_epoch)
         maps: dict[int, FloatArray] = {}
@@ -265,7 +268,7 @@ class ChainProgram:
         return norm
 
     def _steps(self, start: Any, stop: Any) -> Any:
-        tf, keep = self._tf, self.recipe.batch_norm_momentum
+        tf, keep = self._tf, self.configuration.batch_norm_momentum
 
         def step(index: Any, total: Any) -> tuple[Any, Any]:
             rows = tf.gather(self._order, index)

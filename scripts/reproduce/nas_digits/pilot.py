@@ -23,10 +23,10 @@ SPACE = ChainSpace()
 def program(images: int, width: int):
     """Return the compiled trainings of one width."""
     from pynascent.scripts.reproduce.nas_digits.chain_program import ChainProgram
-    from pynascent.trainers.data.datasets import digits
-    from pynascent.trainers.training.configuration import Recipe
+    from pynascent.trainers.data.digits import digits
+    from pynascent.trainers.training.configuration import TrainingConfiguration
 
-    return ChainProgram(SPACE, width, digits(images), Recipe(batch_size=images // 12))
+    return ChainProgram(SPACE, width, digits(images), TrainingConfiguration(batch_size=images // 12))
 
 
 def measure(job: tuple[int, tuple[int, ...], int]) -> tuple[float, ...]:

@@ -25,7 +25,7 @@ class Row:
         cpu_seconds: ``(epochs,)`` processor time of training up to each epoch.
         isi: ``(fidelities,)`` with structural similarity, 0..1.
         isi_spearman: ``(fidelities,)`` with rank correlation, 0..1.
-        isi_error: ``(fidelities,)`` split-half error of the probe images.
+        isi_error: ``(fidelities,)`` standard error over the probe images.
         maps: ``(probes, height, width)`` final maps, normalised to 0..1, to compare seeds.
         finite: False for a training that diverged; it has no place in a table.
     """
@@ -57,19 +57,19 @@ class Row:
 def _program(width: int) -> Any:
     from ....trainers.data.datasets import load_dataset
     from .chain_program import ChainProgram
-    from .settings import DATASET, ISI, RECIPE, digits_space
+    from .settings import DATASET, ISI, TRAINING, digits_space
 
-    return ChainProgram(digits_space(), width, load_dataset(DATASET), RECIPE, ISI.cycles)
+    return ChainProgram(digits_space(), width, load_dataset(DATASET), TRAINING, ISI.cycles)
 
 
 def train_row(architecture: tuple[int, ...], seed: int) -> bytes:
     """Train one architecture with one seed in this process, in the compiled program; returns the packed row."""
     from ....evaluation.metrics.isi import interpretability_stability_index, normalise_maps
-    from .settings import RECIPE, digits_space
+    from .settings import TRAINING, digits_space
 
     done = _program(digits_space().widths[architecture[-1]]).train(np.array(architecture), seed)
-    results = [interpretability_stability_index(done.maps[epochs]) for epochs in RECIPE.fidelities]
-    final = done.maps[RECIPE.fidelities[-1]][-1:]
+    results = [interpretability_stability_index(done.maps[epochs]) for epochs in TRAINING.fidelities]
+    final = done.maps[TRAINING.fidelities[-1]][-1:]
     return Row(
         losses=done.losses.astype(np.float64),
         validation_accuracy=done.validation_accuracy,
@@ -77,7 +77,7 @@ def train_row(architecture: tuple[int, ...], seed: int) -> bytes:
         cpu_seconds=done.cpu_seconds,
         isi=np.array([result.isi for result in results]),
         isi_spearman=np.array([result.spearman for result in results]),
-        isi_error=np.array([result.split_half_error for result in results]),
+        isi_error=np.array([result.standard_error for result in results]),
         maps=normalise_maps(final)[0][0].astype(np.float16),
         finite=np.array(done.finite),
     ).pack()

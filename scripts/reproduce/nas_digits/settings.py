@@ -1,4 +1,4 @@
-"""What NAS-Digits is: the space, the data, the recipe and the seeds of its table."""
+"""What NAS-Digits is: the space, the data, the training configuration and the seeds of its table."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 from ....envs.spaces import ChainSpace, space_to_config
 from ....envs.spaces.base import IntArray
 from ....envs.spaces.forms import canonical_forms
-from ....trainers.live import software_versions
+from ....trainers.live import package_versions
+from ....trainers.stages.explain import Explain
 from ....trainers.store.evaluation_store import canonical_json
-from ....trainers.training.configuration import Recipe
-from ....trainers.workers.jobs import IsiSettings
+from ....trainers.training.configuration import TrainingConfiguration
 
 PROGRAM_VERSION = 1
 """Part of every row's key: raise it when a change of the training program makes finished rows wrong."""
@@ -21,8 +21,8 @@ PROGRAM_VERSION = 1
 NAME = "digits"
 SEEDS = (0, 1, 2)
 DATASET = "digits-300"
-RECIPE = Recipe(batch_size=25)
-ISI = IsiSettings()
+TRAINING = TrainingConfiguration(batch_size=25)
+ISI = Explain()
 
 
 def digits_space(widths: tuple[int, ...] = (8, 16)) -> ChainSpace:
@@ -54,9 +54,10 @@ def settings() -> dict[str, Any]:
         "program_version": PROGRAM_VERSION,
         "space": space_to_config(digits_space()),
         "dataset": {"name": DATASET, "checksum": load_dataset(DATASET).checksum},
-        "recipe": RECIPE.config(),
-        "isi": ISI.config(),
-        "versions": software_versions(),
+        # Under the names that the rows of the sweep are filed by.
+        "recipe": {name: value for name, value in TRAINING.config().items() if name not in ("loss", "score")},
+        "isi": {"explainer": ISI.explainer, "settings": {}, "cycles": ISI.cycles, "probes": ISI.probes},
+        "versions": package_versions(("numpy", "tensorflow", "keras")),
     }
 
 

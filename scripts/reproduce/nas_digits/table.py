@@ -16,9 +16,9 @@ from ....envs.tables import MetricData, Table, TableData, TableEvaluator
 from ....evaluation.metrics.similarity import ssim
 from .row_store import Architecture, RowStore
 from .rows import Row
-from .settings import NAME, RECIPE, SEEDS, canonical_architectures, digits_space, settings, settings_key
+from .settings import NAME, SEEDS, TRAINING, canonical_architectures, digits_space, settings, settings_key
 
-EPOCHS = tuple(range(1, RECIPE.fidelities[-1] + 1))
+EPOCHS = tuple(range(1, TRAINING.fidelities[-1] + 1))
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,8 @@ def finished_in_table(table: Table) -> dict[Architecture, Finished]:
     """
     if table.header.provenance.get("settings") != settings_key():
         raise ValueError(
-            f"{table.path} was made with other settings (data, recipe or versions): leave it out, or use those"
+            f"{table.path} was made with other settings (data, training configuration or versions): "
+            "leave it out, or use those"
         )
     evaluator = TableEvaluator(table)
     values = {name: table.values(name) for name in table.header.columns}
@@ -145,13 +146,13 @@ def table_data(
             EPOCHS,
             "processor time of the optimiser's steps, one thread; depends on the machine, never to be ranked on",
         ),
-        trained(METRICS["isi"], "isi", 4, RECIPE.fidelities, "nine checkpoints, SSIM of gradient×input, 64 images"),
-        trained(fraction("isi_spearman"), "isi_spearman", 4, RECIPE.fidelities, "the same with rank correlation"),
+        trained(METRICS["isi"], "isi", 4, TRAINING.fidelities, "nine checkpoints, SSIM of gradient×input, 64 images"),
+        trained(fraction("isi_spearman"), "isi_spearman", 4, TRAINING.fidelities, "the same with rank correlation"),
         trained(
             Metric("isi_probe_error", "fraction", None, 0.0, 1.0),
             "isi_error",
             4,
-            RECIPE.fidelities,
+            TRAINING.fidelities,
             "how far the choice of probe images moves the ISI: root mean square over split halves",
         ),
         MetricData(
@@ -177,7 +178,7 @@ def table_data(
         metrics=metrics,
         search_metric="validation_accuracy",
         architectures=architectures,
-        fidelities=RECIPE.fidelities,
+        fidelities=TRAINING.fidelities,
         cost_metric="training_seconds",
         canonical=True,
         partial=partial,

@@ -11,7 +11,7 @@ import numpy as np
 
 from ....envs.tables import MEAN_SEED, Table, TableError, TableEvaluator
 from ....trainers.live import LiveEvaluator
-from .settings import DATASET, ISI, NAME, RECIPE, SEEDS
+from .settings import DATASET, NAME, SEEDS, TRAINING
 
 FIRST_EPOCH = {"training_loss": 1e-3, "validation_accuracy": 0.02, "test_accuracy": 0.02, "isi": 0.02}
 """How far a measurement may be off after one epoch: an image at the border may fall on either side.
@@ -49,13 +49,13 @@ def verify_sample(table: Table, sample: int, seed: int = 0, workers: int | None 
         raise ValueError(f"sample={sample}: the table has {rows} trainings")
     picked = np.random.default_rng(seed).choice(rows, size=sample, replace=False)
     places, seeds = picked // len(SEEDS), picked % len(SEEDS)
-    architectures, last = evaluator.architectures()[places], RECIPE.fidelities[-1]
+    architectures, last = evaluator.architectures()[places], TRAINING.fidelities[-1]
     # Each row after its first and after its last epoch, there compared with the mean over the table's seeds.
     twice, epochs = np.repeat(architectures, 2, axis=0), np.tile([1, last], sample)
     recorded = evaluator.evaluate(twice, epochs, np.stack([seeds, np.full(sample, MEAN_SEED)], axis=1).ravel())
     with tempfile.TemporaryDirectory() as folder:
         live = LiveEvaluator(
-            evaluator.space, DATASET, RECIPE.config(), ISI.config(), workers, store=Path(folder, "new.sqlite")
+            evaluator.space, DATASET, TRAINING.config(), workers=workers, store=Path(folder, "new.sqlite")
         )
         try:
             found = live.evaluate(twice, epochs, np.repeat(seeds, 2))
@@ -78,7 +78,7 @@ def verify_sample(table: Table, sample: int, seed: int = 0, workers: int | None 
 
 def _seed_spread(evaluator: TableEvaluator, name: str) -> float:
     """Return the standard deviation over seeds after the last epoch, pooled over all architectures."""
-    by_seed = np.array([evaluator.values(name, RECIPE.fidelities[-1], seed) for seed in SEEDS])
+    by_seed = np.array([evaluator.values(name, TRAINING.fidelities[-1], seed) for seed in SEEDS])
     return float(np.sqrt(by_seed.var(axis=0, ddof=1).mean()))
 
 

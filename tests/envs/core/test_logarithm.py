@@ -5,7 +5,7 @@ from decimal import Context, Decimal
 import numpy as np
 import pytest
 
-from pynascent.envs.core.logarithm import ln_at_least_1
+from pynascent.envs.core.quantities.logarithm import ln_at_least_1
 from pynascent.envs.tables import TableEvaluator
 
 EXACT = Context(prec=40)

@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 import pytest
 
-from pynascent.envs import METRICS, Evaluation, Metric, Objective, SearchEnv, SearchTask, SearchVectorEnv
+from pynascent.envs import METRICS, Evaluation, Metric, Objective, SearchEnv, SearchTask, SearchVectorEnv, make_task
 from pynascent.envs.core.objective import flops_isi_objective, objective_from_config, resource_objective
 
 from support.cost_evaluator import CostEvaluator
@@ -270,3 +270,66 @@ def test_environments_pickle_with_every_kind_of_term_and_constraint():
         one.reset(seed=3)
     action = env.unwrapped.task.space.sample(np.random.default_rng(0), 1)[0]
     assert env.step(action)[1] == copy.step(action)[1]
+
+
+# -- feasibility ----------------------------------------------------------------------------------------------------
+
+LIMITED = {"terms": {"accuracy": 1, "ln_flops": -0.3}, "constraints": ["flops<=3e5"]}
+
+
+def test_no_infeasible_reward_is_above_a_feasible_one_and_the_less_violated_the_better():
+    task = make_task("Digits", objective=LIMITED)
+    rows = np.concatenate(list(task.space.enumerate()))
+    evaluation, found, violations = task.judge(rows, np.full(len(rows), 27), np.zeros(len(rows), np.int64))
+    feasible = evaluation["flops"] <= 3e5
+    assert (violations[feasible] == 0).all() and 0 < feasible.sum() < len(rows)
+    assert violations[~feasible].tolist() == ((evaluation["flops"][~feasible] - 3e5) / 3e5).tolist()
+    assert found[~feasible].max() < found[feasible].min()
+    order = np.argsort(violations[~feasible])
+    assert (np.diff(found[~feasible][order]) <= 0).all()
+    vector = make_task("Digits", objective={**LIMITED, "vector": True})
+    _, both, _ = vector.judge(rows, np.full(len(rows), 27), np.zeros(len(rows), np.int64))
+    assert (both[~feasible].max(axis=0) <= both[feasible].min(axis=0)).all()
+
+
+def test_a_table_knows_the_worst_of_a_metric_without_a_bound():
+    task = make_task(
+        "Digits", objective={"terms": {"accuracy": 1, "latency_ms": -9.0}, "constraints": ["parameters<=2000"]}
+    )
+    rows = np.concatenate(list(task.space.enumerate()))
+    _, found, violations = task.judge(rows, np.full(len(rows), 27), np.zeros(len(rows), np.int64))
+    assert 0 < (violations > 0).sum() < len(rows) and found[violations > 0].max() < found[violations == 0].min()
+
+
+def test_the_best_row_is_feasible_where_one_is():
+    task = make_task("Digits", objective={**LIMITED, "infeasible_reward": -1.0})
+    rows = task.space.sample(np.random.default_rng(0), 200)
+    with task.search() as history:
+        task.evaluate(rows, np.full(200, 27), np.zeros(200, np.int64))
+    best = history.best()
+    assert best["flops"] <= 3e5 and best["violation"] == 0 and best["reward"] < max(history.column("reward")) == -1.0
+    assert all(row["violation"] == 0 for row in history.comparable())
+    history.rows = [row for row in history if row["violation"] > 0]
+    assert history.best()["flops"] == history.column("flops").min()
+    assert json.loads(json.dumps(history.rows)) == history.rows
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"terms": {"accuracy": 1}, "constraints": ["flops<=nan"]},
+        {"terms": {"accuracy": 1}, "constraints": ["flops<=inf"]},
+        {"terms": {"accuracy": 1}, "infeasible_reward": math.nan},
+        {"terms": {"accuracy": 1}, "infeasible_reward": -math.inf},
+        {"terms": {"accuracy": True}},
+    ],
+)
+def test_what_is_not_finite_is_refused_when_it_is_made(config):
+    with pytest.raises(ValueError, match="finite"):
+        gymnasium.make("PyNASCENT/Digits-Build-v0", objective=config)
+
+
+def test_numpy_numbers_are_numbers():
+    made = Objective({"accuracy": np.int64(2), "ln_flops": np.float32(-0.5)}, infeasible_reward=np.int64(-3))
+    assert json.loads(json.dumps(made.to_config())) == made.to_config()
+    assert objective_from_config(made.to_config()) == made

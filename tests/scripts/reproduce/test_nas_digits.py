@@ -17,8 +17,8 @@ from pynascent.envs.tables import TableError, TableEvaluator, open_table
 from pynascent.scripts.reproduce.nas_digits.row_store import RowStore, pending
 from pynascent.scripts.reproduce.nas_digits.rows import Row
 from pynascent.scripts.reproduce.nas_digits.settings import (
-    RECIPE,
     SEEDS,
+    TRAINING,
     canonical_architectures,
     digits_space,
     settings_key,
@@ -29,7 +29,7 @@ from pynascent.scripts.reproduce.nas_digits.table import covered_space, finished
 
 def invented_row(rng: np.random.Generator, finite: bool = True) -> Row:
     """A row of the right shapes, to test what is done with rows."""
-    epochs, fidelities = RECIPE.fidelities[-1], len(RECIPE.fidelities)
+    epochs, fidelities = TRAINING.fidelities[-1], len(TRAINING.fidelities)
     return Row(
         losses=rng.uniform(0, 2, epochs),
         validation_accuracy=rng.integers(0, 501, epochs) / 500,

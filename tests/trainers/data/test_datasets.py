@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from pynascent.trainers.data.datasets import load_dataset, shift_and_add_noise, stratify
+from pynascent.trainers.data.datasets import load_dataset
+from pynascent.trainers.data.digits import shift_and_add_noise
+from pynascent.trainers.data.splitting import stratify
 
 DIGITS_CHECKSUM = "33b4d9cc080e40b85891fb2227b72eeebaf39b520f0e1e476e8c68030664ca8d"
 
@@ -35,7 +37,7 @@ def test_the_pixels_are_always_the_same(digits):
 def test_checksum_sees_one_changed_value(digits):
     from dataclasses import replace
 
-    from pynascent.trainers.data.datasets import Split
+    from pynascent.trainers.data.dataset import Split
 
     images = digits.probe.images.copy()
     images[3, 2, 1, 0] += 1e-6

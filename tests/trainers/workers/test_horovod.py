@@ -9,11 +9,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pynascent.envs.spaces import ChainSpace
-from pynascent.trainers.data.datasets import Split, load_dataset
+from pynascent.envs.core.imports import CodePath
+from pynascent.envs.spaces import ChainSpace, space_to_config
+from pynascent.trainers.data.dataset import Split
+from pynascent.trainers.data.datasets import load_dataset
 from pynascent.trainers.live import LiveEvaluator
-from pynascent.trainers.training.configuration import Recipe
-from pynascent.trainers.workers.jobs import IsiSettings, Job
+from pynascent.trainers.stages import Candidate
+from pynascent.trainers.stages.base import unpack_weights
+from pynascent.trainers.training.configuration import TrainingConfiguration
+from pynascent.trainers.workers.jobs import make_job
 from pynascent.trainers.workers.ray_runtime import cores
 
 from support.processes import LOOPBACK, family, listening, wait_until
@@ -23,13 +27,13 @@ pytest.importorskip("horovod")
 pytestmark = pytest.mark.skipif(cores() < 2, reason="needs two cores for two ranks")
 
 ARCHITECTURE = (4, 3, 2, 5, 1, 0)  # every kind of convolution, each with batch normalisation, and residuals
-SGD = Recipe(optimizer="sgd", learning_rate=0.05)
+SGD = TrainingConfiguration(optimizer="sgd", learning_rate=0.05)
 
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory):
     store = tmp_path_factory.mktemp("ranks") / "store.sqlite"
-    evaluator = LiveEvaluator(ChainSpace(), ranks_per_candidate=2, recipe={"fidelities": [1, 20]}, store=store)
+    evaluator = LiveEvaluator(ChainSpace(), ranks_per_candidate=2, training={"fidelities": [1, 20]}, store=store)
     yield evaluator
     evaluator.close()
 
@@ -37,13 +41,16 @@ def live(tmp_path_factory):
 def test_two_ranks_compute_what_one_does(live):
     digits = load_dataset("digits")
     five_steps = replace(digits, train=Split(digits.train.images[:250].copy(), digits.train.labels[:250].copy()))
-    job = Job(ChainSpace(), ARCHITECTURE, 1, 3, five_steps, SGD, IsiSettings(cycles=2))
-    outcome = live.pool.submit("five steps", job).result()
+    stage = {"component": "train", "settings": {"configuration": {"optimizer": "sgd", "learning_rate": 0.05}}}
+    space = ChainSpace()
+    job = make_job(stage, space_to_config(space), Candidate(space, ARCHITECTURE, 1, 3), five_steps, CodePath())
+    _, reference = live.pool.submit("five steps", True, job, {}).result()
+    weights = unpack_weights(live.pool.get(reference)["weights"])
     assert len(live.pool.process_ids["worker group 1"]) == 2
     with training_process() as process:
         before, *_, alone = process.submit(train_alone, ARCHITECTURE, five_steps, SGD, 1, 3).result()
-    assert outcome.weights is not None and len(outcome.weights) == len(alone)
-    for two, one in zip(outcome.weights, alone, strict=True):  # moving averages of batch normalisation too
+    assert len(weights) == len(alone)
+    for two, one in zip(weights, alone, strict=True):  # moving averages of batch normalisation too
         np.testing.assert_allclose(two, one, rtol=0, atol=1e-5)
     assert max(np.abs(a - b).max() for a, b in zip(before, alone, strict=True)) > 0.01  # they did move
 

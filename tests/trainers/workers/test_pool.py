@@ -14,11 +14,11 @@ import psutil
 import pytest
 
 from pynascent.envs.core.evaluation import Status
-from pynascent.envs.spaces import ChainSpace
+from pynascent.envs.core.imports import CodePath
+from pynascent.envs.spaces import ChainSpace, space_to_config
 from pynascent.trainers.data.datasets import load_dataset
-from pynascent.trainers.store.evaluation_store import question_key
-from pynascent.trainers.training.configuration import Recipe
-from pynascent.trainers.workers.jobs import IsiSettings, Job
+from pynascent.trainers.stages import Candidate
+from pynascent.trainers.workers.jobs import make_job
 
 from support.processes import LOOPBACK, alive, family, listening, wait_until
 from support.training_process import digest, train, training_process
@@ -45,8 +45,7 @@ def test_a_worker_computes_what_a_process_without_ray_does(make_evaluator):
     for name in ("validation_accuracy", "test_accuracy"):
         assert got[name] == alone[name]
     assert got["training_loss"] == alone["losses"][-1]
-    row = live.space.canonical(CONVOLUTIONS)[0]
-    assert digest(live.store.weights(question_key(live.question(row, 3, 7)))) == alone["checkpoints"][-1]
+    assert digest(live.weights(CONVOLUTIONS, 3, 7)) == alone["checkpoints"][-1]
 
 
 def test_metrics_are_measured(make_evaluator):
@@ -65,7 +64,7 @@ def test_metrics_are_measured(make_evaluator):
 def test_nothing_is_trained_twice(make_evaluator):
     live = make_evaluator()
     first = ask(live, [CONVOLUTIONS, CONVOLUTIONS])  # in one batch
-    assert len(live.store) == 1
+    assert live.store.counts() == {"train": 1, "explain": 1}
     again = make_evaluator()  # on the same file
     assert again.pool is live.pool
     assert ask(again, CONVOLUTIONS).row(0) == first.row(0)  # the measured times too: it was not trained again
@@ -74,11 +73,11 @@ def test_nothing_is_trained_twice(make_evaluator):
     while len(rows) < 3:
         rows.update((ticket, one.row(0)) for ticket, one in again.collect())
     assert sorted(rows) == tickets and rows[tickets[0]] == rows[tickets[1]] == rows[tickets[2]]
-    assert len(live.store) == 2
+    assert live.store.counts() == {"train": 2, "explain": 2}
 
 
 def test_collect_returns_at_its_timeout(make_evaluator):
-    live = make_evaluator(recipe=LONG)
+    live = make_evaluator(training=LONG)
     ticket = submit(live, (5, 5, 5, 5, 1, 1), epochs=30)
     started = time.monotonic()
     assert live.collect(timeout=0.2) == []
@@ -101,7 +100,7 @@ def undisturbed(warm, tmp_path_factory):
     """What a long training gives when nobody kills anything."""
     from pynascent.trainers.live import LiveEvaluator
 
-    live = LiveEvaluator(ChainSpace(), workers=1, recipe=LONG, store=tmp_path_factory.mktemp("calm") / "s.sqlite")
+    live = LiveEvaluator(ChainSpace(), workers=1, training=LONG, store=tmp_path_factory.mktemp("calm") / "s.sqlite")
     yield ask(live, (5, 5, 5, 5, 1, 1), epochs=30).row(0)
     live.close()
 
@@ -111,7 +110,7 @@ def without_times(row):
 
 
 def test_a_killed_worker_is_replaced_and_its_candidate_retried(make_evaluator, undisturbed, caplog):
-    live = make_evaluator(recipe=LONG)
+    live = make_evaluator(training=LONG)
     tickets = [submit(live, (5, 5, 5, 5, 1, 1), epochs=30), submit(live, CONVOLUTIONS)]
     wait_until(lambda: "worker group 1" in live.pool.busy and "worker group 1" in live.pool.process_ids)
     (victim,) = live.pool.process_ids["worker group 1"]
@@ -144,31 +143,41 @@ def test_a_killed_explainer_is_replaced_and_the_explanation_retried(make_evaluat
     assert "explainer 1, try 1 of 3" in caplog.text
 
 
-def test_a_candidate_that_fails_three_times_has_crashed(warm, caplog):
-    job = Job(ChainSpace(), CONVOLUTIONS, 1, 0, load_dataset("digits"), Recipe(batch_size=601), IsiSettings())
+def test_what_would_fail_again_is_not_tried_again(warm, caplog):
+    stage = {"component": "train", "settings": {"configuration": {"batch_size": 601}}}
+    space = ChainSpace()
+    job = make_job(
+        stage, space_to_config(space), Candidate(space, CONVOLUTIONS, 1, 0), load_dataset("digits"), CodePath()
+    )
     with caplog.at_level(logging.WARNING, "pynascent.trainers"):
-        outcome = warm.pool.submit("impossible", job).result()
-    assert outcome.status == Status.CRASHED
-    assert outcome.reason == "ValueError: batch_size=601: there are only 600 training images"
-    assert "try 3 of 3" in caplog.text and "counts as crashed" in caplog.text
+        report, reference = warm.pool.submit("impossible", True, job, {}).result()
+    assert report.status == Status.CRASHED and reference is None
+    assert report.reason == "ValueError: batch_size=601: there are only 600 training examples"
+    assert "in batches" in report.traceback
+    assert "try 1 of 3" in caplog.text and "try 2" not in caplog.text and "counts as crashed" in caplog.text
 
 
 def test_a_crash_is_not_stored_and_is_tried_anew(make_evaluator, monkeypatch):
     live = make_evaluator()
-    monkeypatch.setattr(live, "recipe", Recipe(batch_size=601))
+    broken = {"component": "train", "settings": {"configuration": {"batch_size": 601}}}
+    monkeypatch.setitem(live._pipeline._configs, "train", broken)
     crashed = ask(live, CONVOLUTIONS)
-    assert crashed.row(0)["status"] == "crashed" and crashed["validation_accuracy"][0] == 0
+    row = crashed.row(0)
+    assert row["status"] == "crashed" and row["validation_accuracy"] == 0
+    assert row["reason"].startswith("train: ValueError: batch_size=601") and "traceback: " in row["reason"]
+    file = Path(row["reason"].partition("traceback: ")[2].rstrip(")"))
+    assert "Traceback" in file.read_text() and "in batches" in file.read_text()
     assert len(live.store) == 0
     monkeypatch.undo()
     assert ask(live, CONVOLUTIONS).ok[0]
 
 
 def test_a_diverged_candidate_is_stored_and_others_go_on(make_evaluator):
-    live = make_evaluator(recipe={"learning_rate": 1e30})
+    live = make_evaluator(training={"learning_rate": 1e30})
     row = ask(live, CONVOLUTIONS, epochs=9).row(0)
     assert row["status"] == "diverged" and row["cost_seconds"] > 0
     assert row["validation_accuracy"] == row["isi"] == 0 and row["flops"] == live.space.largest_flops
-    assert len(live.store) == 1
+    assert live.store.counts() == {"train": 1}
     assert ask(live, CONVOLUTIONS, epochs=9).row(0)["cost_seconds"] == row["cost_seconds"]
     assert ask(make_evaluator(), CONVOLUTIONS).ok[0]
 

@@ -1,0 +1,1 @@
+"""Numbers and what is fixed about them: checks, fidelities, ranges of metrics, the logarithm."""

@@ -1,0 +1,142 @@
+"""The stage that trains a candidate and validates it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ...envs.core.components import split_config
+from ...envs.core.evaluation import Metric, Status
+from ...envs.core.provenance import provenance
+from ..data.dataset import DataSource
+from ..training.configuration import TrainingConfiguration
+from ..training.losses import LOSSES, make_loss
+from ..training.optimizers import OPTIMIZERS
+from ..training.scores import SCORES, Score, make_score
+from .base import (
+    Candidate,
+    Stage,
+    StageContext,
+    StageResult,
+    component_identity,
+    pack_checkpoints,
+    pack_weights,
+)
+
+
+@dataclass(frozen=True)
+class Train(Stage):
+    """Train a candidate; write its weights, checkpoints and predictions.
+
+    Args:
+        configuration: settings of `TrainingConfiguration` that differ from the defaults.
+        checkpoints: how many sets of weights are kept, evenly spread over the training; the last are the final ones.
+        multi_label: whether the data set is, which chooses loss and score where the configuration names none.
+    """
+
+    configuration: Mapping[str, Any] = field(default_factory=dict)
+    checkpoints: int = 9
+    multi_label: bool = False
+    name: ClassVar[str] = "train"
+    version: ClassVar[int] = 3
+    writes: ClassVar[tuple[str, ...]] = ("weights", "checkpoints", "predictions", "learning_curve")
+    trains: ClassVar[bool] = True
+    seconds: ClassVar[str] = "training_seconds"
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        if not isinstance(self.checkpoints, int) or isinstance(self.checkpoints, bool) or self.checkpoints < 1:
+            raise ValueError(f"train: checkpoints={self.checkpoints!r}: give an integer of at least 1")
+        # What is unknown is said now, not by a worker.
+        make_loss(self.training.loss, self.multi_label)
+        OPTIMIZERS.resolve(split_config(self.training.optimizer, "optimizer")[0])
+        _ = self.score
+
+    @cached_property
+    def training(self) -> TrainingConfiguration:
+        """How it trains."""
+        return TrainingConfiguration.from_config(self.configuration)
+
+    @property
+    def fidelities(self) -> tuple[int, ...]:
+        """Epochs that can be asked for, ascending."""
+        return self.training.fidelities
+
+    @cached_property
+    def score(self) -> Score:
+        """What validation and test are scored by."""
+        return make_score(self.training.score, self.multi_label)
+
+    @property
+    def search_metric(self) -> str:
+        """The metric that a search maximises."""
+        return f"validation_{self.score.name}"
+
+    @property
+    def metrics(self) -> Mapping[str, Metric]:
+        """Validation score, test score, training loss of the last epoch."""
+        s = self.score
+        return {
+            metric.name: metric
+            for metric in (
+                Metric(f"validation_{s.name}", s.unit, "validation", s.lower, s.upper, s.maximize),
+                Metric(f"test_{s.name}", s.unit, "test", s.lower, s.upper, s.maximize),
+                Metric("training_loss", "nats", "train"),
+            )
+        }
+
+    def identity(self) -> dict[str, Any]:
+        """See `Stage.identity`."""
+        differing = self.training.differing()
+        for name, registry in (("optimizer", OPTIMIZERS), ("loss", LOSSES), ("score", SCORES)):
+            if differing.get(name) is not None:
+                differing[name] = component_identity(registry, differing[name])
+        kept = {} if self.checkpoints == 9 else {"checkpoints": self.checkpoints}
+        return {**differing, **kept, **provenance(self)}
+
+    def check(self, candidate: Candidate, data: DataSource, fidelities: Sequence[int]) -> None:
+        """See `Stage.check`."""
+        network, space = candidate.network, candidate.space
+        if network.input_shape != data.input_shape or network.output_shape != (data.classes,):
+            raise ValueError(
+                f"the space {space.name!r} maps {network.input_shape} to {network.output_shape}, the data set "
+                f"{data.name!r} needs {data.input_shape} to ({data.classes},): set the space's input_shape and classes"
+            )
+        if self.training.batch_size > len(data.train):
+            raise ValueError(
+                f"training: batch_size={self.training.batch_size}: the data set {data.name!r} has "
+                f"{len(data.train)} training examples"
+            )
+
+    def run(self, context: StageContext) -> StageResult:
+        """See `Stage.run`."""
+        from ..training.loop import train_candidate
+
+        candidate, data = context.candidate, context.data
+        result = train_candidate(
+            candidate.network,
+            data,
+            self.training,
+            candidate.epochs,
+            candidate.seed,
+            context.communicator,
+            self.checkpoints,
+        )
+        if result.status != Status.OK:
+            return StageResult(status=result.status)
+        metrics = {
+            f"validation_{self.score.name}": self.score(result.validation_logits, data.validation.labels),
+            f"test_{self.score.name}": self.score(result.test_logits, data.test.labels),
+            "training_loss": result.losses[-1],
+        }
+        artifacts = {
+            "weights": pack_weights(result.checkpoints[-1]),
+            "checkpoints": pack_checkpoints(result.checkpoints),
+            "predictions": {"validation": result.validation_logits, "test": result.test_logits},
+            "learning_curve": {"training_loss": np.array(result.losses)},
+        }
+        return StageResult(metrics, artifacts, uncharged_seconds=result.test_seconds)
