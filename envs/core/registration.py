@@ -34,6 +34,17 @@ DIGITS = TaskSpec(
     mu=0.3,
 )
 
+# The same table with weights between which λ and μ both decide what is best (docs/digits.md): at λ = 0.06 μ decides
+# nothing between 0 and 1.
+DIGITS_ISI = TaskSpec(
+    name="DigitsISI",
+    description="NAS-Digits with a reward in which explanation stability (ISI) decides, too",
+    evaluator=_TABLE_EVALUATOR,
+    arguments={"table": "digits"},
+    lam=0.04,
+    mu=0.3,
+)
+
 # On the public benchmarks the reward is the accuracy itself, as published comparisons have it; λ is an argument.
 TABLE_TASKS = tuple(
     TaskSpec(name=name, description=description, evaluator=_TABLE_EVALUATOR, arguments={"table": name})
@@ -103,5 +114,5 @@ def registered_ids(task: str | None = None) -> list[str]:
 
 def register_all() -> None:
     """Register the tasks that come with the suite."""
-    for spec in (DIGITS, LIVE_DIGITS, *TABLE_TASKS, OWN_TABLE):
+    for spec in (DIGITS, DIGITS_ISI, LIVE_DIGITS, *TABLE_TASKS, OWN_TABLE):
         register_environments(spec)
