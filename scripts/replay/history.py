@@ -19,7 +19,7 @@ OnRows = Callable[[int, int], None]
 _MEAN_SEED = -1
 NOTHING = "nothing"
 # Of live searches, of searches with a budget, and of those that were recorded since rows have them.
-OPTIONAL = {"clock_seconds", "trial", "started_seconds", "ended_seconds", "running"}
+OPTIONAL = {"clock_seconds", "trial", "started_seconds", "ended_seconds", "running", "reason", "traceback", "violation"}
 
 
 @dataclass(frozen=True)
