@@ -82,6 +82,7 @@ class WholeLanes:
             for key, value in infos.items()
             if not key.startswith("_") and isinstance(value, np.ndarray) and len(value) == self.count
         }
+        columns["status"] = _names(columns["status"])
         ok = columns["status"] == "ok"
         rewards = np.array(rewards, dtype=np.float64)[paid]
         rewards[~ok] = -np.inf
@@ -112,6 +113,13 @@ def require_valid(actions: np.ndarray, space: SearchSpace, fidelities: int) -> N
         fits = fits and bool((action[:n] < space.cardinalities).all()) and bool(space.valid(action[None, :n])[0])
         if not fits or (fidelities and action[n] >= fidelities):
             raise RuntimeError(_invalid(action))
+
+
+def _names(status: np.ndarray) -> np.ndarray:
+    """Return statuses ``(k,)`` by name; an environment gives numbers of `Status`, one of your own may give names."""
+    if status.dtype.kind not in "iu":
+        return status
+    return np.array([Status(int(code)).name.lower() for code in status])
 
 
 def _invalid(action: np.ndarray) -> str:
