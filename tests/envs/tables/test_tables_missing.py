@@ -69,6 +69,7 @@ def test_a_missing_row_is_a_failed_evaluation(lacking, b, epochs):
     asked = np.concatenate([absent[:b], known])
     found = evaluator.evaluate(asked, np.full(b + 3, epochs), np.zeros(b + 3, dtype=int))
     assert found.status.tolist() == [Status.MISSING] * b + [Status.OK] * 3
+    assert found.reasons == ["the table 'twentieth' has no row for it"] * b + [""] * 3
     assert found["validation_accuracy"][:b].tolist() == [0.0] * b
     assert np.isnan(found["energy_mj"][:b]).all() and np.isnan(found["training_seconds"][:b]).all()
     np.testing.assert_array_equal(found["flops"][:b], SPACE.cost(absent[:b])["flops"])
