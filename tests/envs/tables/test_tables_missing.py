@@ -194,6 +194,15 @@ def test_the_view_travels_as_json(view):
     np.testing.assert_array_equal(other.listed, view.listed)
 
 
+def test_a_configuration_never_imports_through_the_view(tables, tmp_path, monkeypatch):
+    (tmp_path / "stranger.py").write_text("raise SystemExit('imported')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    name = "pynascent.envs.tables.covered:CoveredSpace"
+    config = {"space": name, "table": tables["twentieth"], "of": {"space": "stranger:Space"}}
+    with pytest.raises(ValueError, match="not allowed|would import"):
+        space_from_config(config)
+
+
 def test_a_table_of_one_row_has_nowhere_to_go(tmp_path):
     path = write(tmp_path / "sole.nastable", SPACE, SPACE.from_index([5]))
     view = TableEvaluator(path, missing="mask").space
