@@ -8,8 +8,10 @@ from math import gcd
 
 import numpy as np
 
-from .base import Settings
+from ..envs.core.searchable import as_searchable
+from .base import AnyEnv
 from .one_by_one import OneByOneAgent
+from .settings import Settings, setting
 
 _BLOCK = 256  # indices looked at together where some of them are not valid
 
@@ -27,15 +29,8 @@ class GridSettings(Settings):
             of Computer Programming 3, section 6.4).
     """
 
-    start: int | None = None
-    stride: int = 1
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        if self.start is not None and self.start < 0:
-            raise ValueError(f"start={self.start!r}: give an index of at least 0, or None")
-        if self.stride < 0:
-            raise ValueError(f"stride={self.stride!r}: give at least 0")
+    start: int | None = setting(None, least=0)
+    stride: int = setting(1, least=0)
 
 
 class Grid(OneByOneAgent):
@@ -52,12 +47,17 @@ class Grid(OneByOneAgent):
     formulations = ("propose", "build")
     Settings = GridSettings
 
+    def check_environment(self, env: AnyEnv) -> None:
+        """Refuse a start beyond the space."""
+        space, start = as_searchable(env).task.space, self.settings.start
+        size = space.size if space.listed is None else len(space.listed)
+        if start is not None and start >= size:
+            raise ValueError(f"start={start}: the space {space.name!r} has the indices 0..{size - 1}")
+
     def start(self) -> None:
         """Choose where the walk begins, and its step."""
         size = self._size = len(self._listed) if self._listed is not None else self._space.size
         s = self.settings
-        if s.start is not None and s.start >= size:
-            raise ValueError(f"start={s.start}: the space {self._space.name!r} has the indices 0..{size - 1}")
         drawn = sum(int(v) * w for v, w in zip(self.draw(), self._weights(), strict=True)) % size
         self._index = drawn if s.start is None else s.start
         # 610 / 987 are Fibonacci numbers: the golden section in integers, whatever the size.
@@ -91,7 +91,7 @@ class Grid(OneByOneAgent):
             self._found += len(self._block)
         return self._block.pop(), None
 
-    def learn(self, architecture: np.ndarray, note: None, reward: float, ok: bool) -> None:
+    def learn(self, architecture: np.ndarray, note: None, reward: float, violation: float) -> None:
         """Learn nothing."""
 
     def _rows(self, indices: list[int]) -> np.ndarray:

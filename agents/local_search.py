@@ -6,8 +6,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .base import Settings
+from ..envs.core.feasibility import sort_key
 from .one_by_one import OneByOneAgent
+from .settings import Settings, setting
+
+Merit = tuple[float, float]  # the larger, the better: (−violation, reward)
+WORST: Merit = (-np.inf, -np.inf)
 
 IMPROVEMENTS = ("first", "best")
 
@@ -25,13 +29,8 @@ class LocalSearchSettings(Settings):
             Without, the reward is remembered, as White et al. do, and walks share what is under way.
     """
 
-    improvement: str = "first"
+    improvement: str = setting("first", choices=IMPROVEMENTS)
     repeats: bool = False
-
-    def __post_init__(self) -> None:
-        """Check the name."""
-        if self.improvement not in IMPROVEMENTS:
-            raise ValueError(f"improvement={self.improvement!r}: choose {' or '.join(IMPROVEMENTS)}")
 
 
 @dataclass
@@ -39,16 +38,16 @@ class Walk:
     """One climb: where it stands, and which neighbours are still to be looked at.
 
     Attributes:
-        reward: reward of where it stands, −∞ before the start is told.
+        merit: of where it stands, the worst before the start is told.
         untried: neighbours, each ``(n,)``, that were not handed out, the next one last.
         awaited: results that are under way.
-        better: the best neighbour so far, ``(n,)`` and its reward, if it is better (best improvement).
+        better: the best neighbour so far, ``(n,)`` and its merit, if it is better (best improvement).
     """
 
-    reward: float = -np.inf
+    merit: Merit = WORST
     untried: list[np.ndarray] = field(default_factory=list)
     awaited: int = 0
-    better: tuple[np.ndarray, float] | None = None
+    better: tuple[np.ndarray, Merit] | None = None
 
 
 class LocalSearch(OneByOneAgent):
@@ -57,7 +56,8 @@ class LocalSearch(OneByOneAgent):
     On NAS-Bench-201 it is as good as far more elaborate agents (White, Nolen and Savani, 2021, "Exploring
     the loss landscape in neural architecture search", UAI; den Ottelander et al., 2021, "Local search is a
     remarkably strong baseline for neural architecture search", EMO). Neighbours come in random order; only a
-    strictly better one is moved to. A failed neighbour is never moved to, a failed start is left at once.
+    strictly better one is moved to; feasible ones are better than those that break a constraint. A failed neighbour is
+    never moved to, a failed start is left at once.
 
     When the neighbours of a walk are all under way, another walk begins beside it, so that no lane or worker
     is idle; a result that comes after its walk has moved on still moves it if it is better.
@@ -69,7 +69,7 @@ class LocalSearch(OneByOneAgent):
     def start(self) -> None:
         """Forget the walks and what was evaluated."""
         self._walks: list[Walk] = []
-        self._known: dict[bytes, float] = {}
+        self._known: dict[bytes, Merit] = {}
         self._sharing: dict[bytes, list[Walk]] = {}  # walks that wait for what is under way for another
 
     def propose(self) -> tuple[np.ndarray, Walk | None]:
@@ -86,16 +86,16 @@ class LocalSearch(OneByOneAgent):
                 return row, walk
         return self.draw(), None  # nearly all of a small space is known
 
-    def learn(self, architecture: np.ndarray, note: Walk | None, reward: float, ok: bool) -> None:
-        """Remember the reward, and move if it is better."""
-        reward, key = float(reward) if ok else -np.inf, architecture.tobytes()
+    def learn(self, architecture: np.ndarray, note: Walk | None, reward: float, violation: float) -> None:
+        """Remember how good it is, and move if it is better."""
+        merit, key = sort_key(float(reward), violation), architecture.tobytes()
         walks = [] if note is None else [note]
         if not self.settings.repeats:
-            self._known[key] = reward
+            self._known[key] = merit
             walks += self._sharing.pop(key, [])
         for walk in walks:
             walk.awaited -= 1
-            self._judge(walk, architecture, reward)
+            self._judge(walk, architecture, merit)
             self._settle(walk)
 
     def _next(self, walk: Walk) -> np.ndarray | None:
@@ -115,13 +115,13 @@ class LocalSearch(OneByOneAgent):
             self._sharing[key].append(walk)
         return None
 
-    def _judge(self, walk: Walk, row: np.ndarray, reward: float) -> None:
+    def _judge(self, walk: Walk, row: np.ndarray, merit: Merit) -> None:
         """Move to a better architecture, or note it until the whole neighbourhood is known."""
         if self.settings.improvement == "first":
-            if reward > walk.reward:
-                self._move(walk, row, reward)
-        elif reward > (walk.reward if walk.better is None else walk.better[1]):
-            walk.better = (row, reward)
+            if merit > walk.merit:
+                self._move(walk, row, merit)
+        elif merit > (walk.merit if walk.better is None else walk.better[1]):
+            walk.better = (row, merit)
 
     def _settle(self, walk: Walk) -> None:
         """Where the neighbourhood is known, move to its best, or end the walk at its local optimum."""
@@ -132,7 +132,7 @@ class LocalSearch(OneByOneAgent):
         if not walk.untried:
             self._walks.remove(walk)
 
-    def _move(self, walk: Walk, row: np.ndarray, reward: float) -> None:
+    def _move(self, walk: Walk, row: np.ndarray, merit: Merit) -> None:
         neighbours = self._space.neighbours(row)
-        walk.reward, walk.better = reward, None
+        walk.merit, walk.better = merit, None
         walk.untried = list(neighbours[self._rng.permutation(len(neighbours))])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .base import AskTellAgent
+from .constraints import violations_of
 from .pending import Pending
 
 
@@ -33,14 +34,14 @@ class OneByOneAgent(AskTellAgent):
         actions[:, n:] = self._fidelity
         for action in actions:
             action[:n], note = self.propose()
-            self._pending.add(action, note)
+            self._pending.add(note)
         return actions
 
     def tell(self, actions: np.ndarray, rewards: np.ndarray, ok: np.ndarray, infos: dict[str, np.ndarray]) -> None:
         """Learn from each row in turn."""
-        for action, reward, good in zip(actions, rewards, ok, strict=True):
-            note = self._pending.take(action)
-            self.learn(action[: self._space.n].copy(), note, reward, bool(good))
+        notes, violations = self._pending.told(infos), violations_of(infos, ok)
+        for action, note, reward, violation in zip(actions, notes, rewards, violations.tolist(), strict=True):
+            self.learn(action[: self._space.n].copy(), note, reward, violation)
 
     def draw(self) -> np.ndarray:
         """Return a uniform draw ``(n,)`` from the space."""
@@ -55,12 +56,12 @@ class OneByOneAgent(AskTellAgent):
         """Return the next architecture ``(n,)`` and a note that `learn` is given back with its result."""
 
     @abstractmethod
-    def learn(self, architecture: np.ndarray, note: Any, reward: Any, ok: bool) -> None:
+    def learn(self, architecture: np.ndarray, note: Any, reward: Any, violation: float) -> None:
         """Learn one result.
 
         Args:
             architecture: ``(n,)``.
             note: what `propose` said of it.
             reward: a number, or ``(k,)`` for a vector objective; −∞ where the evaluation failed.
-            ok: whether it succeeded.
+            violation: by how much it breaks the objective's constraints: 0 where it is feasible, ∞ where it failed.
         """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -11,37 +10,43 @@ T = TypeVar("T")
 
 
 class Pending(Generic[T]):
-    """Notes on actions that are being evaluated, found again by the action when its result is told.
+    """Notes on trials that are being evaluated, found again when their results are told, in any order.
 
-    Results come in any order. Of several equal actions under way the one asked first is told first; which of
-    them it is makes no difference to an agent, since nothing tells their results apart.
+    Trials are numbered from 0 in the order of asking, as the driver numbers them: every action that an agent hands out
+    is added, once.
     """
 
     def __init__(self) -> None:
-        self._notes: dict[bytes, deque[T]] = {}
+        self._notes: dict[int, T] = {}
         self._count = 0
 
     def __len__(self) -> int:
-        """Return the number of actions under way."""
-        return self._count
+        """Return the number of trials under way."""
+        return len(self._notes)
 
-    def add(self, action: np.ndarray, note: T) -> None:
-        """Remember a note on an action ``(n,)`` int64 that is being handed out."""
-        self._notes.setdefault(action.tobytes(), deque()).append(note)
-        self._count += 1
+    def add(self, note: T) -> int:
+        """Remember a note on the action that is handed out next; returns its trial number."""
+        trial, self._count = self._count, self._count + 1
+        self._notes[trial] = note
+        return trial
 
-    def take(self, action: np.ndarray) -> T:
-        """Return, and forget, the oldest note on an action.
+    def take(self, trial: int) -> T:
+        """Return, and forget, the note on a trial.
 
         Raises:
-            ValueError: the action is not under way.
+            ValueError: the trial is not under way.
         """
-        key = action.tobytes()
-        if key not in self._notes:
-            raise ValueError(f"the action {action.tolist()} was told, but it was not asked for or is told already")
-        notes = self._notes[key]
-        note = notes.popleft()
-        if not notes:
-            del self._notes[key]
-        self._count -= 1
-        return note
+        try:
+            return self._notes.pop(int(trial))
+        except KeyError:
+            raise ValueError(f"the trial {trial} was told, but it was not asked for or is told already") from None
+
+    def told(self, infos: dict[str, np.ndarray]) -> list[T]:
+        """Return, and forget, the notes on the trials that ``infos`` of `AskTellAgent.tell` names.
+
+        Raises:
+            ValueError: it names none, or one that is not under way.
+        """
+        if "trial" not in infos:
+            raise ValueError("infos['trial'] is missing: tell says which trials, numbered in the order of asking")
+        return [self.take(trial) for trial in np.asarray(infos["trial"]).tolist()]

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .base import AskTellAgent, Settings
+from .base import AskTellAgent
+from .settings import Settings
 
 
 @dataclass(frozen=True)

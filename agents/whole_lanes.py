@@ -8,7 +8,10 @@ import gymnasium
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
-from .base import AnyEnv
+from ..envs.core.evaluation import Evaluation, Status
+from ..envs.core.searchable import as_searchable
+from ..envs.spaces import SearchSpace
+from .environments import AnyEnv
 
 
 class WholeLanes:
@@ -24,8 +27,9 @@ class WholeLanes:
         self.count: int = self.env.num_envs if self.vector else 1
         mode = env.metadata.get("autoreset_mode") if self.vector else AutoresetMode.DISABLED
         self._mode = mode
+        self._inner = as_searchable(env)
         # Build takes an architecture one choice at a time, all lanes in step.
-        self._choices = self.env.unwrapped.formulation.name == "build"
+        self._choices = self._inner.formulation.name == "build"
         self._done = np.zeros(self.count, dtype=bool)
         self._last: np.ndarray | None = None
 
@@ -49,7 +53,8 @@ class WholeLanes:
 
         Returns:
             ``(count,)`` bool, which rows were paid, and of those k rows the rewards ``(k,)``, or ``(k, m)`` of
-            a vector objective (−∞ where failed), whether they succeeded, and the columns of ``info``.
+            a vector objective (−∞ where failed), whether they succeeded, and the columns of ``info``, ``violation``
+            among them.
 
         Raises:
             RuntimeError: an action was masked, so that its lane was not evaluated.
@@ -70,8 +75,7 @@ class WholeLanes:
             infos = {key: np.array([value]) for key, value in info.items() if np.ndim(value) == 0}
         self._done = np.asarray(terminated | truncated)
         if not self._done.all():
-            row = whole[np.argmin(self._done)].tolist()
-            raise RuntimeError(f"the action {row} is not valid in the space, so the environment did not evaluate it")
+            raise RuntimeError(_invalid(whole[np.argmin(self._done)]))
         paid = np.asarray(terminated)
         columns = {
             key: np.asarray(value)[paid]
@@ -81,4 +85,34 @@ class WholeLanes:
         ok = columns["status"] == "ok"
         rewards = np.array(rewards, dtype=np.float64)[paid]
         rewards[~ok] = -np.inf
+        if "violation" not in columns:  # an environment of one's own, which says nothing of it
+            columns["violation"] = self._violations(columns, ok)
         return paid, rewards, ok, columns
+
+    def _violations(self, columns: dict[str, np.ndarray], ok: np.ndarray) -> np.ndarray:
+        """Return by how much results ``(k,)`` break the objective's constraints, worked out from their metrics."""
+        objective = self._inner.task.objective
+        if not objective.objective.constraints or not all(name in columns for name in objective.metrics):
+            return np.where(ok, 0.0, np.inf)
+        status = np.where(ok, Status.OK, Status.CRASHED).astype(np.int8)
+        metrics = {name: columns[name] for name in objective.metrics}
+        zeros = np.zeros(len(ok), dtype=np.int64)
+        return objective.judge(Evaluation(status, zeros, zeros, metrics, np.zeros(len(ok))))[1]
+
+
+def require_valid(actions: np.ndarray, space: SearchSpace, fidelities: int) -> None:
+    """Refuse actions ``(b, n)`` or, with so many fidelities to choose from, ``(b, n + 1)`` that are no candidates.
+
+    Raises:
+        RuntimeError: an action is not valid; the message shows it.
+    """
+    n = space.n
+    for action in actions:
+        fits = action.shape == (n + bool(fidelities),) and bool((action >= 0).all())
+        fits = fits and bool((action[:n] < space.cardinalities).all()) and bool(space.valid(action[None, :n])[0])
+        if not fits or (fidelities and action[n] >= fidelities):
+            raise RuntimeError(_invalid(action))
+
+
+def _invalid(action: np.ndarray) -> str:
+    return f"the action {action.tolist()} is not valid in the space, so the environment did not evaluate it"

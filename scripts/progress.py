@@ -9,37 +9,41 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from ..envs import SearchTask
+from .judging import accuracy_metric, metric_label, metric_text, violation, worth
+
 
 class SearchProgress:
-    """Shows evaluations done, the best reward and accuracy so far, time gone and time left.
+    """Shows evaluations done, what the best row has so far, time gone and time left.
 
-    Best values are of successful evaluations at the largest fidelity so far; the best accuracy is that of the
-    best reward or, where rewards are vectors, the highest. On a terminal it is one live
-    line; elsewhere (a log file) a line is printed at each tenth of the budget.
+    The best row is that of `judging.worth`: at the largest fidelity so far, feasible first. With live training the
+    number of candidates under way is shown, too. On a terminal it is one live line; elsewhere (a log file) a line is
+    printed at each tenth of the budget.
 
     Args:
         total: evaluations in the budget.
-        accuracy: the metric shown as accuracy.
+        task: what is searched.
         console: where to draw; standard error by default, so that output can be piped.
     """
 
-    def __init__(self, total: int, accuracy: str, console: Console | None = None) -> None:
-        self.total, self.accuracy = total, accuracy
+    def __init__(self, total: int, task: SearchTask, console: Console | None = None) -> None:
+        self.total, self.task = total, task
+        self.metric = accuracy_metric(task)
         self.console = console or Console(stderr=True)
         self._best: dict[str, Any] | None = None
-        self._done = 0
+        self._done = self._failed = 0
         self._bar = Progress(
-            TextColumn("[bold]search"),
+            TextColumn("search", style="bold"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("best reward {task.fields[reward]}  accuracy {task.fields[accuracy]}"),
+            TextColumn("{task.fields[state]}", markup=False),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
             console=self.console,
             disable=not self.console.is_terminal,
         )
-        self._task = self._bar.add_task("search", total=total, reward="-", accuracy="-")
+        self._shown = self._bar.add_task("search", total=total, state=self._state())
 
     def __enter__(self) -> SearchProgress:
         """Start drawing."""
@@ -53,22 +57,30 @@ class SearchProgress:
     def update(self, row: dict[str, Any]) -> None:
         """Take in one evaluation, a row of a history."""
         self._done += 1
-        if row["status"] == "ok" and (self._best is None or self._worth(row) > self._worth(self._best)):
+        if row["status"] != "ok":
+            self._failed += 1
+        elif self._best is None or worth(self.task, row) > worth(self.task, self._best):
             self._best = row
-        reward, accuracy = "-", "-"
-        if self._best is not None:
-            reward = f"{self._best['reward']:.4f}" if isinstance(self._best["reward"], float) else "vector"
-            accuracy = f"{self._best.get(self.accuracy, float('nan')):.4f}"
-        self._bar.update(self._task, completed=self._done, reward=reward, accuracy=accuracy)
+        state = self._state(row.get("running"))
+        self._bar.update(self._shown, completed=self._done, state=state)
         if not self.console.is_terminal and self._done * 10 // self.total > (self._done - 1) * 10 // self.total:
             self.console.print(
-                f"{self._done}/{self.total} evaluations, best reward {reward}, accuracy {accuracy}", highlight=False
+                f"{self._done}/{self.total} evaluations, {state}", highlight=False, markup=False, soft_wrap=True
             )
 
-    def _worth(self, row: dict[str, Any]) -> tuple[int, float]:
-        """Return what is compared: rewards or, where they are vectors, accuracy; the largest fidelity first."""
-        reward = row["reward"]
-        return row["epochs"], row.get(self.accuracy, float("-inf")) if isinstance(reward, list) else reward
+    def _state(self, running: int | None = None) -> str:
+        label = metric_label(self.metric, unit=False)
+        reward, value = "-", "-"
+        if self._best is not None:
+            reward = f"{self._best['reward']:.4f}" if isinstance(self._best["reward"], float) else "vector"
+            value = metric_text(self.metric, self._best.get(self.metric.name))
+        parts = [f"best reward {reward}, {label} {value}"]
+        if self._best is not None and violation(self.task, self._best) > 0:
+            parts[0] += " (nothing feasible yet)"
+        # A row counts itself among the running; with one at a time there is nothing to tell.
+        parts += [f"{running} running"] if running is not None and running > 1 else []
+        parts += [f"{self._failed} failed"] if self._failed else []
+        return ", ".join(parts)
 
 
 @contextmanager
@@ -80,7 +92,7 @@ def rows_progress(label: str, console: Console | None = None) -> Iterator[Callab
         console: where to draw; standard error by default.
     """
     console = console or Console(stderr=True)
-    columns = (TextColumn(f"[bold]{label}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn(label, style="bold", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(label, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

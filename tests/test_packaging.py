@@ -1,13 +1,16 @@
 """What the wheel holds is what is on disk."""
 
+import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("envs", "agents", "trainers", "evaluation", "scripts")
+_SOURCE = {*FOLDERS, "pyproject.toml", "README.md", "LICENSE"}
 
 tomllib = pytest.importorskip("tomllib")
 
@@ -19,7 +22,39 @@ def test_every_package_on_disk_is_listed():
         for folder in FOLDERS
         for init in (ROOT / folder).rglob("__init__.py")
     }
-    assert found == set(settings["packages"])
+    # The package's own module is a folder of scripts/, so that the root keeps to its five.
+    assert found - {"pynascent.scripts.package"} | {"pynascent"} == set(settings["packages"])
+
+
+def test_the_package_knows_its_version_and_runs_as_a_module(tmp_path):
+    code = "import pynascent; print(pynascent.__version__)"
+    run = {"capture_output": True, "text": True, "cwd": tmp_path}
+    version = subprocess.run([sys.executable, "-c", code], check=True, **run).stdout.strip()
+    assert version == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    done = subprocess.run([sys.executable, "-m", "pynascent", "--version"], check=True, **run)
+    assert done.stdout.strip() == f"pynascent {version}"
+    missing = subprocess.run([sys.executable, "-c", "import pynascent; pynascent.nothing"], **run)
+    assert missing.returncode and "no attribute 'nothing'" in missing.stderr
+
+
+def test_a_wheel_holds_the_package_and_its_subpackages(tmp_path):
+    pytest.importorskip("setuptools")
+    build = "from setuptools.build_meta import build_wheel; import sys; build_wheel(sys.argv[1])"
+    copy = tmp_path / "source"
+    shutil.copytree(
+        ROOT, copy, ignore=lambda folder, names: [n for n in names if n not in _SOURCE and folder == str(ROOT)]
+    )
+    subprocess.run([sys.executable, "-c", build, tmp_path], cwd=copy, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {"pynascent/__init__.py", "pynascent/__main__.py", "pynascent/scripts/cli/app.py"} <= names
+    assert not any(name.startswith(("scripts/", "envs/", "pynascent/scripts/package/")) for name in names)
+    code = "import pynascent, pynascent.envs; print(pynascent.__file__, pynascent.envs.__file__)"
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", f"import sys; sys.path[:0] = {[str(wheel), *sys.path]!r}; {code}"],
+        check=True, capture_output=True, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.stdout.count(str(wheel)) == 2
 
 
 def seconds_of(statement: str) -> float:

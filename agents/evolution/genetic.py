@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..base import Settings
+from ...envs.core.feasibility import better, sort_key
 from ..one_by_one import OneByOneAgent
+from ..settings import Settings, setting
 
-Member = tuple[np.ndarray, np.ndarray]  # an architecture (n,), and its rewards (k,)
+Member = tuple[np.ndarray, np.ndarray, float]  # an architecture (n,), its rewards (k,) and its violation
 
 
 @dataclass(frozen=True)
@@ -25,21 +26,10 @@ class VariationSettings(Settings):
             mutation / n.
     """
 
-    population_size: int = 20
-    tournament: int = 2
-    crossover: float = 0.9
-    mutation: float = 1.0
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        if self.population_size < 2:
-            raise ValueError(f"population_size={self.population_size!r}: give at least 2")
-        if self.tournament < 1:
-            raise ValueError(f"tournament={self.tournament!r}: give at least 1")
-        if not 0 <= self.crossover <= 1:
-            raise ValueError(f"crossover={self.crossover!r}: give 0 to 1")
-        if self.mutation < 0:
-            raise ValueError(f"mutation={self.mutation!r}: give at least 0")
+    population_size: int = setting(20, least=2)
+    tournament: int = setting(2, least=1)
+    crossover: float = setting(0.9, least=0, most=1)
+    mutation: float = setting(1.0, least=0)
 
 
 @dataclass(frozen=True)
@@ -57,12 +47,12 @@ class GeneticSettings(VariationSettings):
         elites: best members that live on into the next generation (De Jong, 1975, takes 1).
     """
 
-    elites: int = 1
+    elites: int = setting(1, least=0)
 
     def __post_init__(self) -> None:
-        """Check the ranges."""
+        """Check that there is room for children."""
         super().__post_init__()
-        if not 0 <= self.elites < self.population_size:
+        if self.elites >= self.population_size:
             raise ValueError(f"elites={self.elites!r}: give 0 to population_size - 1 = {self.population_size - 1}")
 
 
@@ -71,8 +61,8 @@ class Genetic(OneByOneAgent):
 
     Uniform draws found the first generation. Every child's two parents win tournaments; uniform crossover
     mixes them, and each choice mutates with a small probability. When there are enough children, they and
-    the elites are the next generation. A failed child is not born. Results that come late join the
-    generation that is being raised when they are told.
+    the elites are the next generation. A failed child is not born. What is feasible is better than what breaks a
+    constraint. Results that come late join the generation that is being raised when they are told.
     """
 
     name = "genetic"
@@ -91,12 +81,12 @@ class Genetic(OneByOneAgent):
             return self.draw(), True
         return self._child(), False
 
-    def learn(self, architecture: np.ndarray, note: bool, reward: float | np.ndarray, ok: bool) -> None:
+    def learn(self, architecture: np.ndarray, note: bool, reward: float | np.ndarray, violation: float) -> None:
         """Add a member to the first generation, or to the next one, which takes over when it is complete."""
         self._founders -= note
-        if not ok:
+        if violation == np.inf:
             return
-        member = (architecture, np.atleast_1d(np.asarray(reward, dtype=np.float64)))
+        member = (architecture, np.atleast_1d(np.asarray(reward, dtype=np.float64)), violation)
         if len(self._population) < self.settings.population_size:
             self._population.append(member)
             self.grown()
@@ -113,15 +103,16 @@ class Genetic(OneByOneAgent):
 
     def survivors(self, population: list[Member], brood: list[Member]) -> list[Member]:
         """Return the next generation: the elites, the first of equals, and the children."""
-        elites = sorted(population, key=lambda member: -member[1][0])[: self.settings.elites]  # stable
-        return [*elites, *brood]
+        ranked = sorted(population, key=lambda member: sort_key(member[1][0], member[2]), reverse=True)  # stable
+        return [*ranked[: self.settings.elites], *brood]
 
     def grown(self) -> None:
         """Note that the population has changed."""
 
     def better(self, first: int, second: int) -> bool:
         """Say whether one member of the population wins against another, by their indices."""
-        return bool(self._population[first][1][0] > self._population[second][1][0])
+        (_, reward, violation), (_, other_reward, other_violation) = self._population[first], self._population[second]
+        return bool(better(reward[0], violation, other_reward[0], other_violation))
 
     def _parent(self) -> np.ndarray:
         """Return a tournament's winner, the first drawn of equals."""
@@ -137,6 +128,8 @@ class Genetic(OneByOneAgent):
         if self._rng.random() < self.settings.crossover:
             child = self._space.crossover(child[None], self._parent()[None], self._rng)[0]
         free = int((self._space.cardinalities > 1).sum())
+        if not free:  # one architecture
+            return child
         changes = int(self._rng.binomial(free, min(self.settings.mutation / free, 1.0)))
         if not changes:
             return child

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..base import Settings
+from ...envs.core.feasibility import sort_key
+from ...envs.core.searchable import as_searchable
+from ..base import AnyEnv
 from ..one_by_one import OneByOneAgent
+from ..settings import Settings, setting
 
 
 @dataclass(frozen=True)
@@ -22,15 +25,9 @@ class RegularizedEvolutionSettings(Settings):
         changes: choices that a mutation changes (1: Real et al., section 3).
     """
 
-    population_size: int = 10
-    sample_size: int = 3
-    changes: int = 1
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        for name in ("population_size", "sample_size", "changes"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)!r}: give at least 1")
+    population_size: int = setting(10, least=1)
+    sample_size: int = setting(3, least=1)
+    changes: int = setting(1, least=1)
 
 
 class RegularizedEvolution(OneByOneAgent):
@@ -41,15 +38,26 @@ class RegularizedEvolution(OneByOneAgent):
     being an architecture that was evaluated before; it is paid for again.
 
     A failed evaluation does not join: it never becomes a parent, and kills nobody. The population is that of
-    the results told so far, the order of age that in which they were told.
+    the results told so far, the order of age that in which they were told. In a tournament what is feasible wins
+    against what breaks a constraint. Where a winner has no valid mutant (a space of one architecture), it is
+    evaluated again.
     """
 
     name = "regularized_evolution"
     Settings = RegularizedEvolutionSettings
 
+    def check_environment(self, env: AnyEnv) -> None:
+        """Refuse more changes than there are choices."""
+        space, changes = as_searchable(env).task.space, self.settings.changes
+        free = int((space.cardinalities > 1).sum())
+        if changes > max(free, 1):
+            raise ValueError(
+                f"changes={changes}: the space {space.name!r} has {free} choices to change, give 1..{free}"
+            )
+
     def start(self) -> None:
         """Begin with nobody."""
-        self._members: deque[tuple[np.ndarray, float]] = deque()  # (n,) and its reward, the oldest first
+        self._members: deque[tuple[np.ndarray, tuple[float, float]]] = deque()  # (n,), how good; the oldest first
         self._founders = 0  # under way
 
     def propose(self) -> tuple[np.ndarray, bool]:
@@ -60,13 +68,16 @@ class RegularizedEvolution(OneByOneAgent):
             return self.draw(), True
         drawn = self._rng.integers(len(members), size=self.settings.sample_size)
         parent = max((members[i] for i in drawn.tolist()), key=lambda member: member[1])[0]
-        return self._space.mutate(parent[None], self._rng, self.settings.changes)[0], False
+        try:
+            return self._space.mutate(parent[None], self._rng, self.settings.changes)[0], False
+        except ValueError:  # a constrained space may have no valid architecture so many changes away
+            return parent, False
 
-    def learn(self, architecture: np.ndarray, note: bool, reward: float, ok: bool) -> None:
+    def learn(self, architecture: np.ndarray, note: bool, reward: float, violation: float) -> None:
         """Let it join, and the oldest leave."""
         self._founders -= note
-        if not ok:
+        if violation == np.inf:
             return
-        self._members.append((architecture, float(reward)))
+        self._members.append((architecture, sort_key(float(reward), violation)))
         if len(self._members) > self.settings.population_size:
             self._members.popleft()

@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base import Settings
+from ..constraints import analytic_constraints, has_measured_constraints, penalised
 from ..one_by_one import OneByOneAgent
+from ..settings import Settings, setting
 from .candidates import Candidates
 from .expected_improvement import expected_improvement
+from .feasibility_model import FeasibilityModel
 from .feature_blocks import SAMPLE, FeatureBlocks, squared_distances, with_cost
 from .gaussian_process import Fit, HyperparameterEnsemble
 from .posterior import Posterior
 from .random_forest import RandomForest
-from .targets import standardised
+from .targets import comparable, standardised
 
 FloatArray = NDArray[np.float64]
 
@@ -43,33 +45,19 @@ class BayesianOptimizationSettings(Settings):
         local_after: results before the first of these.
     """
 
-    initial: int = 5
-    compression: float | None = 0.3
-    members: int = 4
-    steps: int = 3
-    first_steps: int = 20
-    forest: float = 0.5
-    trees: int = 20
-    refit: float = 0.04
-    draws: int = 500
-    mutants: int = 900
-    parents: int = 10
-    local: int = 2
-    local_after: int = 25
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        for least, names in (
-            (0, ("steps", "first_steps", "mutants", "refit", "local", "local_after")),
-            (1, ("initial", "members", "trees", "draws", "parents")),
-        ):
-            for name in names:
-                if getattr(self, name) < least:
-                    raise ValueError(f"{name}={getattr(self, name)!r}: give at least {least}")
-        if not 0 <= self.forest <= 1:
-            raise ValueError(f"forest={self.forest!r}: give a share, 0 to 1")
-        if self.compression is not None and not self.compression > 0:
-            raise ValueError(f"compression={self.compression!r}: give a number above 0, or None for no compression")
+    initial: int = setting(5, least=1)
+    compression: float | None = setting(0.3, above=0)
+    members: int = setting(4, least=1)
+    steps: int = setting(3, least=0)
+    first_steps: int = setting(20, least=0)
+    forest: float = setting(0.5, least=0, most=1)
+    trees: int = setting(20, least=1)
+    refit: float = setting(0.04, least=0)
+    draws: int = setting(500, least=1)
+    mutants: int = setting(900, least=0)
+    parents: int = setting(10, least=1)
+    local: int = setting(2, least=0)
+    local_after: int = setting(25, least=0)
 
 
 class BayesianOptimization(OneByOneAgent):
@@ -96,6 +84,11 @@ class BayesianOptimization(OneByOneAgent):
     A failed evaluation counts as the worst so far. What is under
     way is believed to have the predicted value (Ginsbourger et al., 2010, "Kriging is well-suited to
     parallelize optimization"). When every distinct architecture is seen, draws are uniform.
+
+    Architectures of which the analytic cost says that they break a constraint of the objective are no candidates. Where
+    a constraint is measured, the expected improvement is multiplied by the probability of keeping it
+    (`FeasibilityModel`), and what breaks it counts as failed; until something is feasible, the violation is what is
+    modelled.
     """
 
     name = "bayesian_optimization"
@@ -103,19 +96,22 @@ class BayesianOptimization(OneByOneAgent):
 
     def start(self) -> None:
         """Start a new search."""
-        self._candidates = Candidates(self._space, self._rng)
+        self._measured = has_measured_constraints(self.objective, self._space)
+        self._candidates = Candidates(self._space, self._rng, analytic_constraints(self.objective, self._space))
         known = self._candidates.all
         self._blocks = FeatureBlocks(self._space, self._space.sample(self._rng, SAMPLE) if known is None else known)
         self._features = None if known is None else self._blocks(known)
         self._ensemble = HyperparameterEnsemble(len(self._blocks), self.settings.members, self._rng)
         self._asked: list[np.ndarray] = []  # architectures (n,), in order
         self._rewards: list[float] = []  # of each: NaN under way, −∞ failed
+        self._violations: list[float] = []  # of each: 0 under way
         self._believed: list[float] = []  # target of each while it is under way
         self._order: list[int] = []  # the numbers of those asked, as the posterior has them: those of the fit first
         self._observed: list[Any] = []  # features of those asked, (N, k) of each block
         self._fits: list[Fit] = []
         self._forest: RandomForest | None = None
         self._promised: FloatArray | None = None  # the forest's predictions of all candidates, once they are known
+        self._feasibility: FeasibilityModel | None = None
         self._posterior: Posterior | None = None
         self._fitted = 0  # results at the last fit
         self._exhausted: set[int] = set()  # the numbers of those without unseen neighbours
@@ -132,41 +128,46 @@ class BayesianOptimization(OneByOneAgent):
             self._posterior.append(features)
         self._asked.append(architecture)
         self._rewards.append(np.nan)
+        self._violations.append(0.0)
         self._believed.append(believed)
         self._order.append(number)
         return architecture, number
 
-    def learn(self, architecture: np.ndarray, note: int, reward: float, ok: bool) -> None:
+    def learn(self, architecture: np.ndarray, note: int, reward: float, violation: float) -> None:
         """Take a result."""
-        self._rewards[note] = float(reward)
+        self._rewards[note], self._violations[note] = float(reward), violation
 
     def _choose(self) -> tuple[np.ndarray, float]:
         """Return the next architecture ``(n,)`` and the target that is expected of it."""
-        rewards = np.array(self._rewards)
+        rewards, violations = np.array(self._rewards), np.array(self._violations)
         told = np.flatnonzero(~np.isnan(rewards))
         if len(rewards) < self.settings.initial or len(told) < 2 or not len(self._blocks):
             return self._candidates.draw(), 0.0
         targets = np.array(self._believed)
-        targets[told] = standardised(rewards[told], self.settings.compression)
-        forms = self._forms(rewards, told)
+        targets[told] = standardised(comparable(rewards[told], violations[told]), self.settings.compression)
+        forms = self._forms(rewards, violations, told)
         if not len(forms):
             return self._candidates.draw(), 0.0
         whole = forms is self._candidates.all
         features = self._features if whole and self._features is not None else self._blocks(forms)
-        posterior = self._condition(told, targets[told], features, whole)
+        posterior = self._condition(told, targets[told], violations[told], features, whole)
         means, deviations = posterior.predict(targets[self._order])
         if self._forest is not None:
             share = self.settings.forest
             means = (1 - share) * means + share * self._forest_means(forms, features, whole)
         gain = expected_improvement(means, deviations, float(targets[told].max())).mean(axis=0)
+        if self._feasibility is not None:
+            gain *= self._feasibility(with_cost(self._space, forms, features))
         if whole:
             gain[~self._candidates.unseen] = -1.0
         best = int(gain.argmax())
         return forms[best], float(means[:, best].mean())
 
-    def _forms(self, rewards: FloatArray, told: NDArray[np.int64]) -> np.ndarray:
+    def _forms(self, rewards: FloatArray, violations: FloatArray, told: NDArray[np.int64]) -> np.ndarray:
         """Return the candidates ``(m, n)``, none where all that are known are seen."""
         every = self.settings.local
+        rewards = rewards.copy()
+        rewards[told] = penalised(rewards[told], violations[told])
         if every and len(told) >= self.settings.local_after and len(rewards) % every == every - 1:
             for number in told[np.argsort(-rewards[told], kind="stable")]:
                 if number in self._exhausted or not np.isfinite(rewards[number]):
@@ -181,16 +182,21 @@ class BayesianOptimization(OneByOneAgent):
         best = told[np.argsort(-rewards[told], kind="stable")[: s.parents]]
         return self._candidates.around(np.array([self._asked[i] for i in best]), s.draws, s.mutants)
 
-    def _condition(self, told: NDArray[np.int64], targets: FloatArray, features: list[Any], whole: bool) -> Posterior:
+    def _condition(
+        self, told: NDArray[np.int64], targets: FloatArray, violations: FloatArray, features: list[Any], whole: bool
+    ) -> Posterior:
         """Return the posterior over candidates with these features, refitted if that is due."""
         s = self.settings
         if not self._fits or len(told) >= self._fitted * (1 + s.refit):
             steps = s.steps if self._fits else s.first_steps
             observed = [block[told] for block in self._observed]
             self._fits = self._ensemble.fit(squared_distances(observed, observed), targets, steps)
-            if s.forest > 0:
+            if s.forest > 0 or self._measured:
                 inputs = with_cost(self._space, np.array(self._asked)[told], observed)
-                self._forest, self._promised = RandomForest(inputs, targets, s.trees, self._rng), None
+                if s.forest > 0:
+                    self._forest, self._promised = RandomForest(inputs, targets, s.trees, self._rng), None
+                if self._measured:
+                    self._feasibility = FeasibilityModel(inputs, violations, self._rng)
             self._fitted = len(told)
             self._order = [*told, *np.setdiff1d(np.arange(len(self._asked)), told)]
             self._posterior = None

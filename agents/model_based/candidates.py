@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -20,15 +21,29 @@ class Candidates:
     Args:
         space: the space.
         rng: randomness of draws and mutations.
+        keeps: says which architectures ``(b, n)`` keep the constraints that are known before training, ``(b,)``; the
+            others are no candidates. None: all are. Where none keeps them, all are as well.
         forms: most forms to keep as a whole, `FORMS`.
     """
 
-    def __init__(self, space: Any, rng: np.random.Generator, forms: int = FORMS) -> None:
-        self._space, self._rng = space, rng
+    def __init__(
+        self,
+        space: Any,
+        rng: np.random.Generator,
+        keeps: Callable[[IntArray], NDArray[np.bool_]] | None = None,
+        forms: int = FORMS,
+    ) -> None:
+        self._space, self._rng, self._keeps = space, rng, keeps
         self.all = _all_forms(space, forms)  # (m, n), or None where there are too many
         self._place = {} if self.all is None else {form.tobytes(): i for i, form in enumerate(self.all)}
         self.unseen = np.ones(0 if self.all is None else len(self.all), dtype=bool)  # (m,), of all
         self._seen: set[bytes] = set()
+        if keeps is not None and self.all is not None:
+            allowed = keeps(self.all)
+            if allowed.any():
+                self.unseen &= allowed
+            else:
+                self._keeps = None
 
     def see(self, architecture: IntArray) -> None:
         """Note that an architecture ``(n,)``, or one isomorphic to it, is evaluated."""
@@ -38,11 +53,14 @@ class Candidates:
             self.unseen[self._place[key]] = False
 
     def is_new(self, forms: IntArray) -> NDArray[np.bool_]:
-        """Say which canonical forms ``(b, n)`` were not seen, ``(b,)``."""
-        return np.array([form.tobytes() not in self._seen for form in forms], dtype=bool)
+        """Say which canonical forms ``(b, n)`` are candidates that were not seen, ``(b,)``."""
+        new = np.array([form.tobytes() not in self._seen for form in forms], dtype=bool)
+        if self._keeps is not None and new.any():
+            new[new] = self._keeps(forms[new])
+        return new
 
     def draw(self, tries: int = 20, batch: int = 64) -> IntArray:
-        """Return an unseen form ``(n,)`` at random, or any architecture where none is found.
+        """Return an unseen form ``(n,)`` at random, or any architecture that keeps the constraints where none is found.
 
         Uniform over the forms where they are known, else as `SearchSpace.sample` draws.
         """
@@ -53,6 +71,11 @@ class Candidates:
             new = np.flatnonzero(self.is_new(forms))
             if new.size:
                 return forms[new[0]]
+        if self._keeps is not None:
+            forms = self._space.canonical(self._space.sample(self._rng, batch)) if self.all is None else self.all
+            kept = np.flatnonzero(self._keeps(forms))
+            if kept.size:
+                return forms[self._rng.choice(kept)]
         return self._space.sample(self._rng, 1)[0]
 
     def beside(self, architecture: IntArray) -> IntArray:

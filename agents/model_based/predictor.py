@@ -7,13 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base import Settings
+from ..constraints import analytic_constraints, has_measured_constraints, penalised
 from ..one_by_one import OneByOneAgent
+from ..settings import Settings, setting
 from .candidates import Candidates
-from .ensemble import PredictorEnsemble
 from .expected_improvement import expected_improvement
+from .feasibility_model import FeasibilityModel
 from .feature_blocks import SAMPLE, FeatureBlocks
-from .targets import standardised
+from .predictor_ensemble import PredictorEnsemble
+from .targets import comparable, standardised
 
 FloatArray = NDArray[np.float64]
 
@@ -33,20 +35,12 @@ class PredictorSettings(Settings):
         refit: the predictors are refitted when the results have grown by this share; 0: always.
     """
 
-    initial: int = 10
-    compression: float | None = 0.3
-    members: int = 5
-    hidden: int = 64
-    starts: int = 10
-    refit: float = 0.04
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        for name, least in (("initial", 2), ("members", 2), ("hidden", 1), ("starts", 1), ("refit", 0)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name}={getattr(self, name)!r}: give at least {least}")
-        if self.compression is not None and not self.compression > 0:
-            raise ValueError(f"compression={self.compression!r}: give a number above 0, or None for no compression")
+    initial: int = setting(10, least=2)
+    compression: float | None = setting(0.3, above=0)
+    members: int = setting(5, least=2)
+    hidden: int = setting(64, least=1)
+    starts: int = setting(10, least=1)
+    refit: float = setting(0.04, least=0)
 
 
 class Predictor(OneByOneAgent):
@@ -60,7 +54,8 @@ class Predictor(OneByOneAgent):
     networks by gradient descent and draws from each (Thompson); here only their last layer is fitted, and the
     improvement is expected of a normal prediction.
 
-    Isomorphic repeats are never asked for while others are found. A failed evaluation counts as the worst.
+    Isomorphic repeats are never asked for while others are found. A failed evaluation counts as the worst. Constraints
+    are treated as in Bayesian optimisation: known ones are kept, measured ones are predicted.
     """
 
     name = "predictor"
@@ -68,14 +63,17 @@ class Predictor(OneByOneAgent):
 
     def start(self) -> None:
         """Start a new search."""
-        self._candidates = Candidates(self._space, self._rng)
+        self._measured = has_measured_constraints(self.objective, self._space)
+        self._candidates = Candidates(self._space, self._rng, analytic_constraints(self.objective, self._space))
         known = self._candidates.all
         self._blocks = FeatureBlocks(self._space, self._space.sample(self._rng, SAMPLE) if known is None else known)
         statistics = [i for i, name in enumerate(self._blocks.names) if name not in ("choices", "paths")]
         self._statistics = statistics or list(range(len(self._blocks)))
         self._told: list[np.ndarray] = []
         self._rewards: list[float] = []
+        self._violations: list[float] = []
         self._ensemble: PredictorEnsemble | None = None
+        self._feasibility: FeasibilityModel | None = None
         self._fitted = 0  # results at the last fit
         self._asked = 0
 
@@ -87,17 +85,18 @@ class Predictor(OneByOneAgent):
         self._asked += 1
         return architecture, None
 
-    def learn(self, architecture: np.ndarray, note: None, reward: float, ok: bool) -> None:
+    def learn(self, architecture: np.ndarray, note: None, reward: float, violation: float) -> None:
         """Take a result."""
         self._told.append(architecture)
         self._rewards.append(float(reward))
+        self._violations.append(violation)
 
     def _search(self) -> np.ndarray:
         """Climb the expected improvement from several starts; return the best unseen form met."""
-        s, rewards = self.settings, np.array(self._rewards)
+        s, rewards, violations = self.settings, np.array(self._rewards), np.array(self._violations)
         if self._ensemble is None or len(rewards) >= self._fitted * (1 + s.refit):
-            self._fit(standardised(rewards, s.compression))
-        best = np.argsort(-rewards, kind="stable")[: -(-s.starts // 2)]
+            self._fit(standardised(comparable(rewards, violations), s.compression), violations)
+        best = np.argsort(-penalised(rewards, violations), kind="stable")[: -(-s.starts // 2)]
         starts = [self._told[i] for i in best]
         starts += [self._candidates.draw() for _ in range(s.starts - len(starts))]
         rows, gain = self._climb(np.array(starts))
@@ -130,17 +129,21 @@ class Predictor(OneByOneAgent):
             climbing = np.array(still, dtype=np.int64)
         return np.concatenate(met), np.concatenate(gains)
 
-    def _fit(self, targets: FloatArray) -> None:
+    def _fit(self, targets: FloatArray, violations: FloatArray) -> None:
         encoding, statistics = self._inputs(np.array(self._told))
         s = self.settings
         self._best = float(targets.max())
         self._ensemble = PredictorEnsemble(encoding, statistics, targets, s.members, s.hidden, self._rng)
+        if self._measured:
+            self._feasibility = FeasibilityModel(encoding, violations, self._rng)
         self._fitted = len(targets)
 
     def _gain(self, rows: np.ndarray) -> FloatArray:
         """Return the expected improvement ``(b,)`` of ``(b, n)`` architectures."""
         assert self._ensemble is not None
-        return expected_improvement(*self._ensemble(*self._inputs(rows)), self._best)
+        encoding, statistics = self._inputs(rows)
+        gain = expected_improvement(*self._ensemble(encoding, statistics), self._best)
+        return gain if self._feasibility is None else gain * self._feasibility(encoding)
 
     def _inputs(self, rows: np.ndarray) -> tuple[FloatArray, FloatArray]:
         """Return the encoding ``(b, k)`` and the statistics ``(b, j)`` of ``(b, n)`` architectures."""

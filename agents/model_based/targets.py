@@ -8,6 +8,18 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 
 
+def comparable(rewards: FloatArray, violations: FloatArray) -> FloatArray:
+    """Return rewards ``(N,)`` of which a model can be made under constraints: infeasible ones count as failed, −∞.
+
+    What an infeasible reward would have been is not known, and a step down to some penalty at the edge of the feasible
+    region would be all that a model learnt. Where nothing is feasible yet the violation is what is to be improved.
+    """
+    feasible = violations == 0
+    if feasible.any() or not np.isfinite(violations).any():
+        return np.where(feasible, rewards, -np.inf)
+    return -violations
+
+
 def standardised(rewards: FloatArray, compression: float | None) -> FloatArray:
     """Return targets ``(N,)`` of mean 0 and deviation 1 for rewards, some of them −∞ (failed).
 

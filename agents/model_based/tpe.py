@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..base import Settings
 from ..one_by_one import OneByOneAgent
+from ..settings import Settings, setting
 
 INVALID_DRAWS = 20  # proposals that may be invalid in a row before a uniform draw takes their place
 
@@ -27,23 +28,18 @@ class TPESettings(Settings):
     """
 
     multivariate: bool = True
-    startup_trials: int = 10
-    candidates: int = 24
+    startup_trials: int = setting(10, least=0)
+    candidates: int = setting(24, least=1)
     constant_liar: bool = True
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        if self.startup_trials < 0:
-            raise ValueError(f"startup_trials={self.startup_trials!r}: give at least 0")
-        if self.candidates < 1:
-            raise ValueError(f"candidates={self.candidates!r}: give at least 1")
 
 
 class TPE(OneByOneAgent):
     """Tree-structured Parzen estimator (Bergstra et al., 2011, NeurIPS), as Optuna has it (Akiba et al., 2019, KDD).
 
     Every choice is a categorical parameter; each proposal is trained to the largest fidelity. A failed
-    evaluation counts as the worst reward so far. Where combinations can be invalid, an invalid proposal is
+    evaluation counts as the worst reward so far, and before any success as a trial without a result. Under constraints
+    Optuna's sampler is told the violation: feasible trials are the good ones first. Where combinations can be invalid,
+    an invalid proposal is
     told to Optuna as a failed trial, which it does not model, and after `INVALID_DRAWS` of them a uniform draw
     takes its place. It needs ``pip install 'pynascent[benchmark]'``.
     """
@@ -58,13 +54,18 @@ class TPE(OneByOneAgent):
     def start(self) -> None:
         """Start a new study."""
         optuna, s = _optuna(), self.settings
-        sampler = optuna.samplers.TPESampler(
-            multivariate=s.multivariate,
-            n_startup_trials=s.startup_trials,
-            n_ei_candidates=s.candidates,
-            constant_liar=s.constant_liar,
-            seed=int(self._rng.integers(2**31)),
-        )
+        self._constrained = self.objective is not None and bool(self.objective.objective.constraints)
+        older = self._constrained and not hasattr(optuna.trial.Trial, "set_constraint")  # before Optuna 5
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # constraints_func, since 2021
+            sampler = optuna.samplers.TPESampler(
+                multivariate=s.multivariate,
+                n_startup_trials=s.startup_trials,
+                n_ei_candidates=s.candidates,
+                constant_liar=s.constant_liar,
+                seed=int(self._rng.integers(2**31)),
+                constraints_func=_violation if older else None,
+            )
         self._study = optuna.create_study(direction="maximize", sampler=sampler)
         self._distributions = {
             choice.name: optuna.distributions.CategoricalDistribution(range(len(choice)))
@@ -72,14 +73,19 @@ class TPE(OneByOneAgent):
         }
         self._worst = np.inf
 
-    def learn(self, architecture: np.ndarray, note: Any, reward: float, ok: bool) -> None:
+    def learn(self, architecture: np.ndarray, note: Any, reward: float, violation: float) -> None:
         """Finish the trial."""
+        if self._constrained and hasattr(note, "set_constraint"):
+            note.set_constraint("violation", violation)
+        elif self._constrained:
+            note.set_user_attr("violation", violation)
         if np.isfinite(reward):
             self._worst = min(self._worst, reward)
         elif np.isfinite(self._worst):
             reward = self._worst
-        else:
-            reward = 0.0  # a failure before any success: the accuracy that a failed evaluation counts as
+        else:  # nothing is known yet that it could be worse than
+            self._study.tell(note, state=_optuna().trial.TrialState.FAIL)
+            return
         self._study.tell(note, float(reward))
 
     def propose(self) -> tuple[np.ndarray, Any]:
@@ -95,6 +101,11 @@ class TPE(OneByOneAgent):
         options = {choice.name: int(option) for choice, option in zip(self._space.choices, architecture, strict=True)}
         self._study.enqueue_trial(options)
         return architecture, self._study.ask(self._distributions)
+
+
+def _violation(trial: Any) -> tuple[float, ...]:
+    """Return by how much a trial breaks the constraints, as Optuna wants it: above 0 where it does."""
+    return (trial.user_attrs["violation"],)
 
 
 def _optuna() -> Any:

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...envs.core.objective import BoundObjective
-from ..base import AnyEnv, Settings
+from ..constraints import AnalyticConstraints, penalised, violations_of
 from ..multi_objective.scalarisation import parego
-from .constraints import AnalyticConstraints
+from ..settings import setting
 from .hyperband import Hyperband, HyperbandSettings
 from .kde import BANDWIDTHS, GoodBadModel, IntArray, Observations
 
@@ -46,28 +45,14 @@ class BOHBSettings(HyperbandSettings):
             False: the model learns feasibility from what it has tried, as HpBandSter's would.
     """
 
-    min_points: int | None = None
-    good_percent: int = 15
-    samples: int = 64
-    random_fraction: float = 1 / 3
-    min_bandwidth: float = 1e-3
-    bandwidth: str = "normal_reference"
+    min_points: int | None = setting(None, least=0)
+    good_percent: int = setting(15, least=1, most=99)
+    samples: int = setting(64, least=1)
+    random_fraction: float = setting(1 / 3, least=0, most=1)
+    min_bandwidth: float = setting(1e-3, above=0, below=1)
+    bandwidth: str = setting("normal_reference", choices=tuple(BANDWIDTHS))
     repeats: bool = True
     analytic_constraints: bool = False
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        super().__post_init__()
-        if not 1 <= self.good_percent <= 99:
-            raise ValueError(f"good_percent={self.good_percent!r}: give 1 to 99")
-        if self.samples < 1:
-            raise ValueError(f"samples={self.samples!r}: give at least 1")
-        if not 0 <= self.random_fraction <= 1:
-            raise ValueError(f"random_fraction={self.random_fraction!r}: give 0 to 1")
-        if not 0 < self.min_bandwidth < 1:
-            raise ValueError(f"min_bandwidth={self.min_bandwidth!r}: give a number between 0 and 1, both excluded")
-        if self.bandwidth not in BANDWIDTHS:
-            raise ValueError(f"bandwidth={self.bandwidth!r}: choose {' or '.join(BANDWIDTHS)}")
 
 
 class BOHB(Hyperband):
@@ -79,35 +64,22 @@ class BOHB(Hyperband):
     implementation: see `GoodBadModel` and `CategoricalKDE`, which also say where they differ and why. A
     failed evaluation counts as the worst and is never promoted.
 
-    Under a resource limit (an objective with constraints) a configuration that breaks it counts as worst too,
-    whatever infeasible reward the objective names; ``analytic_constraints`` avoids training what is known to
-    break it. With a vector of rewards each draw models another random scalarisation (`parego`; Knowles, 2006)
+    Under a resource limit (an objective with constraints) a configuration that breaks it counts as worse than all that
+    keep it, the more the further it breaks it, whatever infeasible reward the objective names;
+    ``analytic_constraints`` avoids training what is known to break it. With a vector of rewards each draw models
+    another random scalarisation (`parego`; Knowles, 2006)
     and proposes nothing that was tried already, and the brackets promote front by front.
     """
 
     name = "bohb"
+    with_one_fidelity = "a model of good and bad configurations, without brackets"
     vector_reward = True
     Settings = BOHBSettings
-
-    def __init__(self, settings: Settings | None = None) -> None:
-        super().__init__(settings)
-        self._objective: BoundObjective | None = None  # known in a search, and not where only asked and told
-
-    def play(self, env: AnyEnv, seed: int) -> None:
-        """Play with the objective's constraints in mind."""
-        unwrapped: Any = env.unwrapped
-        self._objective = unwrapped.task.objective
-        super().play(env, seed)
 
     def begin(self, space: Any, fidelities: tuple[int, ...], rng: np.random.Generator) -> None:
         """Start a new search."""
         super().begin(space, fidelities, rng)
-        self._infeasible = np.nan  # the reward of a broken constraint; equal to nothing where there are none
-        self._keeps: AnalyticConstraints | None = None
-        if self._objective is not None and self._objective.objective.constraints:
-            self._infeasible = self._objective.objective.infeasible_reward
-            constraints = AnalyticConstraints(self._objective, space)
-            self._keeps = constraints if self.settings.analytic_constraints and constraints else None
+        self._keeps: AnalyticConstraints | None = self._known if self.settings.analytic_constraints else None
         self._observed: dict[int, Observations] = {}  # by fidelity index
         self._model: GoodBadModel | None = None
         self._model_fidelity = -1
@@ -117,16 +89,13 @@ class BOHB(Hyperband):
     def tell(self, actions: np.ndarray, rewards: np.ndarray, ok: np.ndarray, infos: dict[str, np.ndarray]) -> None:
         """Keep the observations that can still matter, and hand the results to their brackets."""
         n = self._space.n
-        broken = (rewards == self._infeasible).reshape(len(rewards), -1).all(axis=1)
-        if broken.any():  # the named reward need not be below all others, but what breaks a constraint is
-            rewards, ok = rewards.copy(), ok & ~broken
-            rewards[broken] = -np.inf
         if rewards.ndim == 2 and self.settings.repeats:  # a front needs points, not the same one again
             self._tried.update(action[:n].tobytes() for action in actions)
-        for action, reward in zip(actions, rewards, strict=True):
+        violations = violations_of(infos, ok).tolist()
+        for action, reward, violation in zip(actions, rewards, violations, strict=True):
             fidelity = int(action[n]) if self._choose else 0
             if fidelity >= self._model_fidelity:
-                self._observed.setdefault(fidelity, Observations(n)).add(action[:n], -reward)
+                self._observed.setdefault(fidelity, Observations(n)).add(action[:n], -reward, violation)
                 self._stale = True
         super().tell(actions, rewards, ok, infos)
 
@@ -191,7 +160,11 @@ class BOHB(Hyperband):
         s = self.settings
         for fidelity in sorted(self._observed, reverse=True):
             observed = self._observed[fidelity]
-            losses = parego(observed.losses, self._rng) if vectors else observed.losses
+            losses = observed.losses
+            if vectors:  # of the feasible ones; the others follow them
+                worst = np.where(observed.violations[:, None] > 0, np.inf, losses)
+                losses = parego(worst, self._rng)
+            losses = -penalised(-losses, observed.violations)
             model = GoodBadModel.fit(
                 observed.configurations,
                 losses,

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base import AskTellAgent, Settings
+from ...envs.core import feasibility
+from ..base import AskTellAgent
+from ..constraints import AnalyticConstraints, analytic_constraints, violations_of
 from ..pending import Pending
-from .hyperband import bracket_sizes, rung_fidelities
+from ..settings import Settings, setting
+from .rungs import bracket_sizes, rung_fidelities
 
 FloatArray = NDArray[np.float64]
 VALID_TRIES = 100  # offspring that may be invalid in a row before a uniform draw takes their place
@@ -28,21 +31,10 @@ class DEHBSettings(Settings):
             many as the largest of its rungs (20: the default of the package's plain differential evolution).
     """
 
-    eta: float = 3.0
-    mutation_factor: float = 0.5
-    crossover: float = 0.5
-    population: int = 20
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        if not self.eta > 1:
-            raise ValueError(f"eta={self.eta!r}: give a number above 1 (3 is usual)")
-        if not 0 < self.mutation_factor <= 2:
-            raise ValueError(f"mutation_factor={self.mutation_factor!r}: give a number above 0, at most 2")
-        if not 0 <= self.crossover <= 1:
-            raise ValueError(f"crossover={self.crossover!r}: give 0 to 1")
-        if self.population < 4:
-            raise ValueError(f"population={self.population!r}: give at least 4, a target and three parents")
+    eta: float = setting(3.0, least=1.01)
+    mutation_factor: float = setting(0.5, above=0, most=2)
+    crossover: float = setting(0.5, least=0, most=1)
+    population: int = setting(20, least=4)
 
 
 @dataclass
@@ -51,11 +43,23 @@ class _Population:
 
     vectors: FloatArray  # (p, n) in [0, 1)
     losses: FloatArray = field(init=False)  # (p,), +∞ where not evaluated or failed
+    violations: FloatArray = field(init=False)  # (p,), likewise
     target: int = 0  # whose turn it is
     promoted: list[FloatArray] = field(default_factory=list)  # waiting to be evaluated here
 
     def __post_init__(self) -> None:
         self.losses = np.full(len(self.vectors), np.inf)
+        self.violations = self.losses.copy()
+
+    @property
+    def order(self) -> np.ndarray:
+        """Indices ``(p,)`` of the individuals from the best to the worst."""
+        return feasibility.order(-self.losses, self.violations)
+
+    def challenge(self, target: int, vector: FloatArray, loss: float, violation: float) -> None:
+        """Let an offspring take its target's place if it is not worse."""
+        if not feasibility.better(-self.losses[target], self.violations[target], -loss, violation):
+            self.vectors[target], self.losses[target], self.violations[target] = vector, loss, violation
 
 
 @dataclass
@@ -81,12 +85,14 @@ class DEHB(AskTellAgent):
     Each fidelity has a population of vectors in [0, 1)ⁿ; a vector's interval decides each option. In the first
     round of brackets a higher rung takes the best of the rung below, as Hyperband does. Everything else is
     rand/1/bin evolution: a mutant of three of the fidelity below's best is crossed with the target and takes
-    its place if it is not worse. A failed evaluation is the worst. It needs ``epochs="choose"``; where the
+    its place if it is not worse. A failed evaluation is the worst, what breaks a constraint worse than all that is
+    feasible; one that the analytic cost rules out is not promoted. It needs ``epochs="choose"``; where the
     environment fixes the epochs it is plain differential evolution.
     """
 
     name = "dehb"
     multi_fidelity = True
+    with_one_fidelity = "plain differential evolution"
     Settings = DEHBSettings
 
     def begin(self, space: Any, fidelities: tuple[int, ...], rng: np.random.Generator) -> None:
@@ -105,6 +111,7 @@ class DEHB(AskTellAgent):
         self._brackets: list[_Bracket] = []
         self._opened = 0
         self._pending: Pending[tuple[_Bracket, int, int, FloatArray]] = Pending()
+        self._known: AnalyticConstraints | None = analytic_constraints(self.objective, space)
 
     def ask(self, count: int) -> np.ndarray:
         """Return the next ``count`` configurations of the open brackets, opening more as needed."""
@@ -118,16 +125,14 @@ class DEHB(AskTellAgent):
             vector, architecture = self._configuration(bracket, target)
             bracket.issued += 1
             actions[row] = [*architecture, rung] if self._choose else architecture
-            self._pending.add(actions[row], (bracket, rung, target, vector))
+            self._pending.add((bracket, rung, target, vector))
         return actions
 
     def tell(self, actions: np.ndarray, rewards: np.ndarray, ok: np.ndarray, infos: dict[str, np.ndarray]) -> None:
         """Let each offspring take its target's place if it is not worse."""
-        for action, reward in zip(actions, rewards, strict=True):
-            bracket, rung, target, vector = self._pending.take(action)
-            population = self._populations[rung]
-            if -reward <= population.losses[target]:
-                population.vectors[target], population.losses[target] = vector, -reward
+        notes, violations = self._pending.told(infos), violations_of(infos, ok)
+        for (bracket, rung, target, vector), reward, violation in zip(notes, rewards, violations.tolist(), strict=True):
+            self._populations[rung].challenge(target, vector, -float(reward), violation)
             bracket.tell()
         self._brackets = [bracket for bracket in self._brackets if bracket.stage < len(bracket.sizes)]
 
@@ -160,7 +165,7 @@ class DEHB(AskTellAgent):
     def _promote(self, below: int, rung: int, wanted: int) -> FloatArray:
         """Return the best of the fidelity below that is not in this one's population."""
         lower, upper = self._populations[below], self._populations[rung]
-        order = [i for i in np.argsort(lower.losses, kind="stable") if np.isfinite(lower.losses[i])]
+        order = [i for i in lower.order if np.isfinite(lower.losses[i]) and self._may_become_feasible(lower, i)]
         if not upper.promoted:
             new = [i for i in order if not (lower.vectors[i] == upper.vectors).all(axis=1).any()]
             upper.promoted = [lower.vectors[i].copy() for i in new[:wanted]]
@@ -172,10 +177,16 @@ class DEHB(AskTellAgent):
             return vector
         return (self._space.sample(self._rng, 1)[0] + 0.5) / self._space.cardinalities
 
+    def _may_become_feasible(self, population: _Population, i: int) -> bool:
+        """Say whether an individual keeps the constraints that the analytic cost decides."""
+        if self._known is None or population.violations[i] == 0:
+            return True
+        return bool(self._known(self._decode(population.vectors[i])[None])[0])
+
     def _offspring(self, target: FloatArray, below: int, wanted: int) -> FloatArray:
         """Cross a target with a mutant of the ``wanted`` best individuals of a fidelity: rand/1/bin."""
         lower = self._populations[below]
-        parents = lower.vectors[np.argsort(lower.losses, kind="stable")[:wanted]]
+        parents = lower.vectors[lower.order[:wanted]]
         if len(parents) < 3:  # too few for a mutant: those of all fidelities help out
             everyone = np.concatenate([population.vectors for population in self._populations.values()])
             parents = np.concatenate([parents, [self._mutant(everyone) for _ in range(4 - len(parents))]])

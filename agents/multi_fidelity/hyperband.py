@@ -4,62 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import ceil, floor, log
 from typing import Any
 
 import numpy as np
 
-from ..base import AskTellAgent, Settings
+from ..base import AskTellAgent
+from ..constraints import AnalyticConstraints, analytic_constraints, violations_of
 from ..multi_objective.scalarisation import best_first
 from ..pending import Pending
-
-
-def rung_fidelities(fidelities: Sequence[int], eta: float = 3.0) -> tuple[int, ...]:
-    """Choose Hyperband's rungs among the epochs that can be asked for.
-
-    Hyperband's budgets are max · η^−k for k = 0 … ⌊log_η(max/min)⌋. Each is taken to the fidelity nearest
-    to it in ratio; two that meet in one fidelity become one rung. Digits' 1, 3, 9, 27 are their own rungs.
-
-    Args:
-        fidelities: epochs, ascending.
-        eta: η > 1.
-
-    Returns:
-        Ascending indices into ``fidelities``, the last one always among them.
-    """
-    smallest, largest = fidelities[0], fidelities[-1]
-    # The tolerance is for ratios that are powers of η: log 243 / log 3 is 4.999…9 in floating point.
-    steps = floor(log(largest / smallest) / log(eta) + 1e-9)
-    chosen = {
-        min(range(len(fidelities)), key=lambda i: (abs(log(fidelities[i] / (largest * eta**-k))), i))
-        for k in range(steps + 1)
-    }
-    return tuple(sorted(chosen))
-
-
-def bracket_sizes(rungs: int, bracket: int, eta: float = 3.0) -> list[int]:
-    """Return how many configurations each rung of a bracket evaluates.
-
-    With s = rungs − 1 − (bracket mod rungs), a bracket starts ⌈⌊rungs / (s + 1)⌋ η^s⌉ configurations on
-    the rung s below the top and keeps a share of 1/η at each further one. For R = 81 and η = 3 that is the
-    table of the paper (Li et al., 2018, "Hyperband", JMLR 18, table 1: 81, 27, 9, 6 and 5 at the start).
-
-    Args:
-        rungs: number of rungs, S.
-        bracket: number of the bracket, 0, 1, …; they come round after S.
-        eta: η.
-
-    Returns:
-        s + 1 counts, for the s + 1 highest rungs.
-    """
-    s = rungs - 1 - bracket % rungs
-    return halved(ceil(floor(rungs / (s + 1)) * eta**s), s + 1, eta)
-
-
-def halved(start: int, rungs: int, eta: float) -> list[int]:
-    """Return how many of ``start`` configurations each of so many rungs evaluates: ⌊start · η^−i⌋, at least 1."""
-    # The tolerance is for powers that fall short of an integer: 27 · 3^−3 must count as 1.
-    return [max(int(start * eta**-i + 1e-9), 1) for i in range(rungs)]
+from ..settings import Settings, setting
+from .rungs import bracket_sizes, rung_fidelities
 
 
 class Bracket:
@@ -75,7 +29,7 @@ class Bracket:
         self.stage = 0
         self.queue: list[np.ndarray] = []  # promoted configurations waiting for the current rung
         self.issued = 0  # configurations of the current rung that were handed out
-        self.results: list[tuple[np.ndarray, Any, bool]] = []  # of the current rung: (n,), reward, ok
+        self.results: list[tuple[np.ndarray, Any, float]] = []  # of the current rung: (n,), reward, violation
 
     @property
     def finished(self) -> bool:
@@ -98,19 +52,21 @@ class Bracket:
         self.issued += 1
         return (self.queue.pop(0) if self.queue else draw()), self.rungs[self.stage]
 
-    def tell(self, configuration: np.ndarray, reward: Any, ok: bool) -> None:
+    def tell(self, configuration: np.ndarray, reward: Any, violation: float) -> None:
         """Take one result of the current rung; the last one promotes the best to the next rung.
 
-        A failed configuration is never promoted; of equal rewards the one told earlier is. Vectors ``(k,)`` of
-        rewards are promoted front by front (`best_first`).
+        What is feasible goes before what breaks a constraint. A configuration whose violation is ∞ (it failed, or
+        no further training can make it feasible) is never promoted; of equal rewards the one told earlier is.
+        Vectors ``(k,)`` of rewards are promoted front by front (`best_first`).
         """
-        self.results.append((configuration, reward, ok))
+        self.results.append((configuration, reward, violation))
         if len(self.results) < self.sizes[self.stage]:
             return
         self.stage += 1
         if not self.finished:
-            alive = [result for result in self.results if result[2]]
-            order = best_first(np.array([reward for _, reward, _ in alive]))
+            alive = [result for result in self.results if result[2] < np.inf]
+            rewards, violations = np.array([result[1] for result in alive]), np.array([result[2] for result in alive])
+            order = best_first(rewards, violations)
             self.queue = [alive[i][0] for i in order[: self.sizes[self.stage]]]
         self.issued, self.results = 0, []
 
@@ -127,13 +83,8 @@ class HyperbandSettings(Settings):
             and all but the end of long ones, are as in the paper.
     """
 
-    eta: float = 3.0
+    eta: float = setting(3.0, least=1.01)
     fit_budget: bool = True
-
-    def __post_init__(self) -> None:
-        """Check η."""
-        if not self.eta > 1:
-            raise ValueError(f"eta={self.eta!r}: give a number above 1 (3 is usual)")
 
 
 class Hyperband(AskTellAgent):
@@ -143,7 +94,8 @@ class Hyperband(AskTellAgent):
     random search. A promoted configuration is trained again from nothing and pays the full price of its
     rung (an evaluator that continues from a checkpoint charges less). As in HpBandSter, lanes that the
     current bracket cannot fill are given to later ones, so that none is idle: with several lanes up to
-    that many brackets are open at once.
+    that many brackets are open at once. Where the objective has constraints, those that keep them are promoted
+    first, and those of which the analytic cost says that they never will, not at all.
     """
 
     name = "hyperband"
@@ -159,6 +111,7 @@ class Hyperband(AskTellAgent):
         self._brackets: list[Bracket] = []
         self._opened = 0
         self._pending: Pending[Bracket] = Pending()
+        self._known: AnalyticConstraints | None = analytic_constraints(self.objective, space)
 
     def ask(self, count: int) -> np.ndarray:
         """Return the next ``count`` configurations of the open brackets, opening more as needed."""
@@ -166,13 +119,16 @@ class Hyperband(AskTellAgent):
         for row in range(count):
             bracket, (configuration, fidelity) = self._next()
             actions[row] = [*configuration, fidelity] if self._choose else configuration
-            self._pending.add(actions[row], bracket)
+            self._pending.add(bracket)
         return actions
 
     def tell(self, actions: np.ndarray, rewards: np.ndarray, ok: np.ndarray, infos: dict[str, np.ndarray]) -> None:
         """Hand the results to their brackets."""
-        for action, reward, good in zip(actions, rewards, ok, strict=True):
-            self._pending.take(action).tell(action[: self._space.n], reward, bool(good))
+        brackets, violations = self._pending.told(infos), violations_of(infos, ok)
+        if self._known is not None:
+            violations[~self._known(actions[:, : self._space.n])] = np.inf
+        for action, bracket, reward, violation in zip(actions, brackets, rewards, violations.tolist(), strict=True):
+            bracket.tell(action[: self._space.n], reward, violation)
         self._brackets = [bracket for bracket in self._brackets if not bracket.finished]
 
     def draw(self) -> np.ndarray:

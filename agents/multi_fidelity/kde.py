@@ -117,15 +117,18 @@ class Observations:
         self._count = 0
         self._configurations = np.empty((16, d), dtype=np.int64)
         self._losses = np.empty(16)
+        self._violations = np.empty(16)
 
-    def add(self, configuration: IntArray, loss: float | FloatArray) -> None:
-        """Append one configuration ``(d,)`` and its loss, or its ``(k,)`` losses; +∞ for a failed one."""
+    def add(self, configuration: IntArray, loss: float | FloatArray, violation: float = 0.0) -> None:
+        """Append one configuration ``(d,)``, its loss or ``(k,)`` losses, and its violation; +∞ for a failed one."""
         if not self._count and np.ndim(loss):
             self._losses = np.empty((16, len(np.atleast_1d(loss))))
         if self._count == len(self._losses):
             self._configurations = np.concatenate([self._configurations, self._configurations])
             self._losses = np.concatenate([self._losses, self._losses])
+            self._violations = np.concatenate([self._violations, self._violations])
         self._configurations[self._count], self._losses[self._count] = configuration, loss
+        self._violations[self._count] = violation
         self._count += 1
 
     def __len__(self) -> int:
@@ -141,6 +144,11 @@ class Observations:
     def losses(self) -> FloatArray:
         """All losses, ``(N,)`` or ``(N, k)``."""
         return self._losses[: self._count]
+
+    @property
+    def violations(self) -> FloatArray:
+        """By how much each breaks the constraints, ``(N,)``."""
+        return self._violations[: self._count]
 
 
 class GoodBadModel:

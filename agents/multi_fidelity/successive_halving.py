@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
 
-from .hyperband import Hyperband, HyperbandSettings, halved
+from ..settings import setting
+from .hyperband import Hyperband, HyperbandSettings
+from .rungs import halved, rounded_up
 
 
 @dataclass(frozen=True)
@@ -20,13 +21,7 @@ class SuccessiveHalvingSettings(HyperbandSettings):
             reaches the top, as in Hyperband's first bracket.
     """
 
-    configurations: int | None = None
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        super().__post_init__()
-        if self.configurations is not None and self.configurations < 1:
-            raise ValueError(f"configurations={self.configurations!r}: give at least 1, or None")
+    configurations: int | None = setting(None, least=1)
 
 
 class SuccessiveHalving(Hyperband):
@@ -42,7 +37,7 @@ class SuccessiveHalving(Hyperband):
 
     def _next_sizes(self) -> list[int]:
         rungs, eta = len(self._rungs), self.settings.eta
-        start = self.settings.configurations or ceil(eta ** (rungs - 1) - 1e-9)
+        start = self.settings.configurations or rounded_up(eta ** (rungs - 1))
         left = self._left()
         if left is None or left < 1:
             return halved(start, rungs, eta)

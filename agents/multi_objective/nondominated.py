@@ -5,17 +5,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ...envs.core import feasibility
+
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
 
-def dominates(values: FloatArray) -> NDArray[np.bool_]:
+def dominates(values: FloatArray, violations: FloatArray | None = None) -> NDArray[np.bool_]:
     """Say for ``(N, k)`` rewards which row dominates which: ``(N, N)`` bool, [i, j] where i dominates j.
 
-    A row dominates another that it is nowhere worse than and somewhere better.
+    A row dominates another that it is nowhere worse than and somewhere better; with violations ``(N,)`` only if it
+    breaks the constraints as much, and any that breaks them more (`pynascent.envs.core.feasibility.dominates`).
     """
-    no_worse = (values[:, None] >= values[None]).all(axis=2)
-    return no_worse & ~no_worse.T  # no worse, and the other is not no worse in turn
+    return feasibility.dominates(values, np.zeros(len(values)) if violations is None else violations)
 
 
 def first_front(values: FloatArray) -> IntArray:
@@ -32,13 +34,18 @@ def first_front(values: FloatArray) -> IntArray:
     return np.sort(np.array(front, dtype=np.int64))
 
 
-def nondominated_fronts(values: FloatArray) -> list[IntArray]:
+def nondominated_fronts(values: FloatArray, violations: FloatArray | None = None) -> list[IntArray]:
     """Sort ``(N, k)`` rewards into fronts by fast non-dominated sorting (Deb et al., 2002, section III.A).
+
+    Args:
+        values: ``(N, k)`` rewards.
+        violations: ``(N,)`` by how much each row breaks the constraints; None where there are none. No front then
+            mixes feasible rows with others.
 
     Returns:
         Ascending indices of each front, the best first: what nothing dominates; what only that dominates; ….
     """
-    over = dominates(np.asarray(values, dtype=np.float64))
+    over = dominates(np.asarray(values, dtype=np.float64), violations)
     left = over.sum(axis=0)  # by how many rows that are not in a front yet each is dominated
     fronts, placed = [], np.zeros(len(left), dtype=bool)
     while not placed.all():

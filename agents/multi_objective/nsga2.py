@@ -36,7 +36,8 @@ class NSGA2(Genetic):
 
     It plays environments whose objective is a vector (and others, of one reward). Parents win tournaments by
     the rank of their front, then by their crowding distance. From N parents and N children the N best by the
-    same order survive. A failed child is not born.
+    same order survive. A failed child is not born. Under constraints dominance is constrained (Deb et al., section
+    VI): what is feasible dominates what is not, and of two infeasible ones the one that violates less.
     """
 
     name = "nsga2"
@@ -58,7 +59,8 @@ class NSGA2(Genetic):
     def survivors(self, population: list[Member], brood: list[Member]) -> list[Member]:
         """Return the N best of parents and children: whole fronts, and the least crowded of the last."""
         both = [*population, *brood]
-        best = best_first(np.array([rewards for _, rewards in both]))  # of equals the parents, then the older
+        # Of equals the parents, then the older.
+        best = best_first(np.array([member[1] for member in both]), np.array([member[2] for member in both]))
         self._bred.clear()
         return [both[i] for i in best[: self.settings.population_size]]
 
@@ -75,7 +77,7 @@ class NSGA2(Genetic):
     def _child(self) -> np.ndarray:
         child = super()._child()
         if not self.settings.duplicates:
-            known = {row.tobytes() for row, _ in self._population} | self._bred
+            known = {row.tobytes() for row, _, _ in self._population} | self._bred
             for _ in range(_REDRAWS):
                 if child.tobytes() not in known:
                     break
@@ -86,9 +88,9 @@ class NSGA2(Genetic):
 
 def _order(members: list[Member]) -> tuple[np.ndarray, np.ndarray]:
     """Return each member's front ``(N,)``, 0 the best, and its crowding distance in it ``(N,)``."""
-    values = np.array([rewards for _, rewards in members])
+    values = np.array([member[1] for member in members])
     rank, crowding = np.empty(len(values), dtype=np.int64), np.empty(len(values))
-    for number, front in enumerate(nondominated_fronts(values)):
+    for number, front in enumerate(nondominated_fronts(values, np.array([member[2] for member in members]))):
         rank[front] = number
         crowding[front] = crowding_distances(values[front])
     return rank, crowding

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ...envs.core import feasibility
 from .nondominated import crowding_distances, nondominated_fronts
 
 FloatArray = NDArray[np.float64]
@@ -34,16 +35,20 @@ def parego(losses: FloatArray, rng: np.random.Generator) -> FloatArray:
     return result
 
 
-def best_first(rewards: FloatArray) -> NDArray[np.int64]:
+def best_first(rewards: FloatArray, violations: FloatArray | None = None) -> NDArray[np.int64]:
     """Return the order of rewards ``(N,)`` or ``(N, k)`` from best to worst; equal ones keep their order.
+
+    With violations ``(N,)`` what breaks the constraints less goes first, whatever its rewards.
 
     Vectors go front by front, the less crowded first within one (Deb et al., 2002), which is how NSGA-II
     selects and how successive halving promotes with several objectives (Schmucker et al., 2021,
     arXiv:2106.12639).
     """
+    violations = np.zeros(len(rewards)) if violations is None else violations
     if rewards.ndim == 1:
-        return np.argsort(-rewards, kind="stable")
+        return feasibility.order(rewards, violations)
     order = [
-        front[np.argsort(-crowding_distances(rewards[front]), kind="stable")] for front in nondominated_fronts(rewards)
+        front[np.argsort(-crowding_distances(rewards[front]), kind="stable")]
+        for front in nondominated_fronts(rewards, violations)
     ]
     return np.concatenate(order) if order else np.empty(0, dtype=np.int64)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import gymnasium
 import numpy as np
+from gymnasium import spaces
 
-from ..base import Agent, AnyEnv, Settings
-from .ppo import one_lane
+from ..base import Agent, AnyEnv
+from ..settings import Settings, setting
+from .one_lane import vector_of
+from .replay_memory import Memory
 from .rollout import RewardScale
 from .tensorflow_setup import tensorflow_for_agents
 
@@ -39,31 +41,17 @@ class DQNSettings(Settings):
         device: as in PPO.
     """
 
-    learning_rate: float = 1e-3
-    discount: float = 1.0
-    epsilon: float = 0.1
-    exploration: int = 60
-    minibatch: int = 32
-    gradient_steps: int = 16
-    target_rate: float = 0.05
-    memory: int = 100_000
-    hidden: tuple[int, ...] = (64, 64)
+    learning_rate: float = setting(1e-3, above=0)
+    discount: float = setting(1.0, least=0, most=1)
+    epsilon: float = setting(0.1, least=0, most=1)
+    exploration: int = setting(60, least=1)
+    minibatch: int = setting(32, least=1)
+    gradient_steps: int = setting(16, least=1)
+    target_rate: float = setting(0.05, least=0, most=1)
+    memory: int = setting(100_000, least=1)
+    hidden: tuple[int, ...] = setting((64, 64), least=1)
     deterministic: bool = True
     device: str = "cpu"
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        object.__setattr__(self, "hidden", tuple(self.hidden))
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate={self.learning_rate!r}: give a number above 0")
-        for name in ("discount", "epsilon", "target_rate"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name}={getattr(self, name)!r}: give 0 to 1")
-        for name in ("exploration", "minibatch", "gradient_steps", "memory"):
-            if not (isinstance(getattr(self, name), int) and getattr(self, name) >= 1):
-                raise ValueError(f"{name}={getattr(self, name)!r}: give an integer of at least 1")
-        if not self.hidden or any(not isinstance(width, int) or width < 1 for width in self.hidden):
-            raise ValueError(f"hidden={self.hidden!r}: give one or more widths of at least 1")
 
 
 class DQN(Agent):
@@ -85,8 +73,14 @@ class DQN(Agent):
 
     def __init__(self, settings: DQNSettings | None = None) -> None:
         super().__init__(settings)
-        tensorflow_for_agents()
+        tensorflow_for_agents(f"the agent {self.name!r}")
         self._learner: DQNLearner | None = None
+
+    def check_environment(self, env: AnyEnv) -> None:
+        """Refuse observations without a mask."""
+        seen: Any = getattr(env, "single_observation_space", env.observation_space)
+        if not isinstance(seen, spaces.Dict) or "action_mask" not in seen.spaces:
+            raise ValueError(f"the agent {self.name!r} masks actions: make its environment with observation='masked'")
 
     def play(self, env: AnyEnv, seed: int) -> None:
         """Play and learn, without end."""
@@ -95,10 +89,8 @@ class DQN(Agent):
 
         settings: DQNSettings = self.settings
         rng = np.random.default_rng(seed)
-        lanes = GymnasiumEnvironment(env if isinstance(env, gymnasium.vector.VectorEnv) else one_lane(env), seed=seed)
+        lanes = GymnasiumEnvironment(vector_of(env), seed=seed)
         specs = (lanes.observation_spec(), lanes.action_spec())
-        if not isinstance(specs[0], dict):
-            raise ValueError(f"the agent {self.name!r} masks actions: make its environment with observation='masked'")
         if self._learner is not None and self._learner.specs == specs:
             self._learner.restart(rng)
         else:
@@ -119,50 +111,3 @@ class DQN(Agent):
             time_step = following
             if last.any():
                 learner.update(memory, scale)
-
-
-class Memory:
-    """The newest transitions, in arrays that grow.
-
-    Args:
-        capacity: transitions kept.
-    """
-
-    def __init__(self, capacity: int) -> None:
-        self._capacity, self._count, self._arrays = capacity, 0, {}
-
-    def __len__(self) -> int:
-        """Return the number of transitions."""
-        return min(self._count, self._capacity)
-
-    def add(self, before: Any, actions: np.ndarray, after: Any) -> None:
-        """Keep a step of N lanes, but of lanes whose state ended an episode: they were reset."""
-        rows = {
-            "state": before.observation["observation"],
-            "mask": before.observation["action_mask"],
-            "action": actions,
-            "reward": after.reward,
-            "discount": after.discount,
-            "last": after.is_last(),
-            "next_state": after.observation["observation"],
-            "next_mask": after.observation["action_mask"],
-        }
-        for lane in np.flatnonzero(~before.is_last()):
-            place = self._count % self._capacity
-            for name, values in rows.items():
-                self._room(name, values, place)[place] = values[lane]
-            self._count += 1
-
-    def _room(self, name: str, values: np.ndarray, place: int) -> np.ndarray:
-        array = self._arrays.get(name)
-        if array is None or place >= len(array):
-            size = min(self._capacity, 256 if array is None else 2 * len(array))
-            grown = np.zeros((size, *values.shape[1:]), dtype=values.dtype)
-            if array is not None:
-                grown[: len(array)] = array
-            array = self._arrays[name] = grown
-        return array
-
-    def take(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """Return transitions ``rows`` of any shape, name → ``(…rows, …)``."""
-        return {name: array[rows] for name, array in self._arrays.items()}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from .replay_memory import Memory
 from .rollout import RewardScale
 from .tf_learner import TFLearner, any_rows, split, tf, traced
 
@@ -15,9 +16,6 @@ from tf_agents.agents.dqn import dqn_agent
 from tf_agents.networks import q_network
 from tf_agents.trajectories import policy_step, trajectory
 from tf_agents.trajectories import time_step as ts
-
-if TYPE_CHECKING:
-    from .dqn import Memory
 
 
 class DQNLearner(TFLearner):

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import gymnasium
 import numpy as np
 
-from ..base import Agent, AnyEnv, Settings
+from ..base import Agent, AnyEnv, check_fit
+from ..settings import Settings, setting
+from .one_lane import vector_of
 from .rollout import RewardScale, Rollout
 from .tensorflow_setup import tensorflow_for_agents
 
@@ -44,38 +45,20 @@ class PPOSettings(Settings):
         policy: file of `PPO.save_policy` to start from, or None.
     """
 
-    learning_rate: float = 3e-3
-    clip: float = 0.2
-    gae_lambda: float = 0.95
-    discount: float = 1.0
-    entropy: float = 0.05
-    value_loss: float = 0.5
-    gradient_clipping: float = 0.5
-    epochs: int = 10
-    minibatch: int = 64
-    episodes_per_update: int = 8
-    hidden: tuple[int, ...] = (64, 64)
+    learning_rate: float = setting(3e-3, above=0)
+    clip: float = setting(0.2, above=0)
+    gae_lambda: float = setting(0.95, least=0, most=1)
+    discount: float = setting(1.0, least=0, most=1)
+    entropy: float = setting(0.05, least=0)
+    value_loss: float = setting(0.5, least=0)
+    gradient_clipping: float = setting(0.5, above=0)
+    epochs: int = setting(10, least=1)
+    minibatch: int = setting(64, least=1)
+    episodes_per_update: int = setting(8, least=1)
+    hidden: tuple[int, ...] = setting((64, 64), least=1)
     deterministic: bool = True
     device: str = "cpu"
     policy: str | None = None
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        object.__setattr__(self, "hidden", tuple(self.hidden))
-        for name in ("learning_rate", "clip", "gradient_clipping"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name}={getattr(self, name)!r}: give a number above 0")
-        for name in ("gae_lambda", "discount"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name}={getattr(self, name)!r}: give 0 to 1")
-        for name in ("entropy", "value_loss"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name}={getattr(self, name)!r}: give a number of at least 0")
-        for name in ("epochs", "minibatch", "episodes_per_update"):
-            if not (isinstance(getattr(self, name), int) and getattr(self, name) >= 1):
-                raise ValueError(f"{name}={getattr(self, name)!r}: give an integer of at least 1")
-        if not self.hidden or any(not isinstance(width, int) or width < 1 for width in self.hidden):
-            raise ValueError(f"hidden={self.hidden!r}: give one or more widths of at least 1")
 
 
 class PPO(Agent):
@@ -97,17 +80,16 @@ class PPO(Agent):
 
     def __init__(self, settings: PPOSettings | None = None) -> None:
         super().__init__(settings)
-        tensorflow_for_agents()
+        tensorflow_for_agents(f"the agent {self.name!r}")
         self._learner: PPOLearner | None = None
 
-    def check(self, env: AnyEnv) -> None:
-        """Refuse an environment that the agent, or the ``policy`` that it starts from, cannot search.
+    def check_environment(self, env: AnyEnv) -> None:
+        """Refuse an environment that the ``policy`` that it starts from does not fit.
 
         Raises:
             FileNotFoundError: there is no such policy.
-            ValueError: the policy does not fit, or as of every agent.
+            ValueError: the policy does not fit.
         """
-        super().check(env)
         if self.settings.policy is not None:
             self._begin(env, 0)  # nothing but the networks that the policy has to fit; a search draws them anew
 
@@ -126,7 +108,7 @@ class PPO(Agent):
         Returns:
             The steps taken. A lane's reset is none.
         """
-        self.check(env)
+        check_fit(self, env)
         return self._play(*self._begin(env, seed), steps)
 
     def _begin(self, env: AnyEnv, seed: int) -> tuple[GymnasiumEnvironment, PPOLearner]:
@@ -135,7 +117,7 @@ class PPO(Agent):
         from .tf_environment import GymnasiumEnvironment
 
         rng = np.random.default_rng(seed)
-        lanes = GymnasiumEnvironment(env if isinstance(env, gymnasium.vector.VectorEnv) else one_lane(env), seed=seed)
+        lanes = GymnasiumEnvironment(vector_of(env), seed=seed)
         specs = (lanes.observation_spec(), lanes.action_spec())
         if self._learner is not None and self._learner.specs == specs:
             self._learner.restart(rng)
@@ -182,8 +164,3 @@ class PPO(Agent):
             scale.add(returns[last])
             returns[last] = 0.0
             time_step = following
-
-
-def one_lane(env: Any) -> gymnasium.vector.VectorEnv:
-    """Return a vector of one lane over a scalar environment, which keeps its budget and record."""
-    return gymnasium.vector.SyncVectorEnv([lambda: env], autoreset_mode=gymnasium.vector.AutoresetMode.NEXT_STEP)

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..base import AskTellAgent, Settings
+from ..base import AskTellAgent
+from ..constraints import violations_of
+from ..settings import Settings, setting
 from .adam import Adam
 from .controllers import Controller, IndependentController, LSTMController
 
@@ -35,27 +37,13 @@ class ReinforceSettings(Settings):
         layers: LSTM layers (2, Zoph and Le).
     """
 
-    controller: str = "independent"
-    learning_rate: float | None = None
-    momentum: float = 0.9
-    batch: int = 1
-    entropy: float = 0.0
-    hidden: int = 35
-    layers: int = 2
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        if self.controller not in LEARNING_RATES:
-            raise ValueError(f"controller={self.controller!r}: choose one of {', '.join(LEARNING_RATES)}")
-        if self.learning_rate is not None and not self.learning_rate > 0:
-            raise ValueError(f"learning_rate={self.learning_rate!r}: give a number above 0, or None for the default")
-        if not 0 <= self.momentum < 1:
-            raise ValueError(f"momentum={self.momentum!r}: give 0 to 1, 1 excluded")
-        if not self.entropy >= 0:
-            raise ValueError(f"entropy={self.entropy!r}: give a number of at least 0")
-        for name in ("batch", "hidden", "layers"):
-            if not (isinstance(getattr(self, name), int) and getattr(self, name) >= 1):
-                raise ValueError(f"{name}={getattr(self, name)!r}: give an integer of at least 1")
+    controller: str = setting("independent", choices=tuple(LEARNING_RATES))
+    learning_rate: float | None = setting(None, above=0)
+    momentum: float = setting(0.9, least=0, below=1)
+    batch: int = setting(1, least=1)
+    entropy: float = setting(0.0, least=0)
+    hidden: int = setting(35, least=1)
+    layers: int = setting(2, least=1)
 
 
 class Reinforce(AskTellAgent):
@@ -64,7 +52,8 @@ class Reinforce(AskTellAgent):
     With ``controller="independent"`` it is that of NAS-Bench-101 and NAS-Bench-201 (Ying et al., 2019, ICML;
     Dong and Yang, 2020, ICLR, appendix): a categorical distribution for each choice, Adam, a baseline of
     momentum 0.9, one evaluation per update. With ``controller="lstm"`` it is Zoph and Le's (2017, ICLR).
-    Evaluations are at the largest fidelity. A failed one counts as the worst reward seen so far.
+    Evaluations are at the largest fidelity. A failed one counts as the worst reward seen so far, one that breaks a
+    constraint as the worst feasible one less its violation, whatever infeasible reward the objective names.
     """
 
     name = "reinforce"
@@ -94,10 +83,12 @@ class Reinforce(AskTellAgent):
 
     def tell(self, actions: np.ndarray, rewards: np.ndarray, ok: np.ndarray, infos: dict[str, np.ndarray]) -> None:
         """Move the baseline and, once a batch is together, the controller."""
-        self._worst = min(self._worst, rewards[ok].min(initial=np.inf))
+        violations = violations_of(infos, ok)
+        self._worst = min(self._worst, rewards[violations == 0].min(initial=np.inf))
         if not np.isfinite(self._worst):
             return  # nothing has succeeded yet, so there is nothing to compare with
-        for row, reward in zip(actions[:, : self._n], np.where(ok, rewards, self._worst), strict=True):
+        told = np.where(violations == 0, rewards, self._worst - np.where(np.isfinite(violations), violations, 0.0))
+        for row, reward in zip(actions[:, : self._n], told, strict=True):
             self._baseline.add(float(reward))  # first, as NAS-Bench-201's code does
             self._waiting.append((row, float(reward) - self._baseline.value))
         if len(self._waiting) >= self.settings.batch:

@@ -14,11 +14,14 @@ from typing import Any
 _VARIABLE = "TF_USE_LEGACY_KERAS"
 
 
-def tensorflow_for_agents() -> ModuleType:
+def tensorflow_for_agents(purpose: str = "TF-Agents' environment adapter") -> ModuleType:
     """Import TensorFlow with ``tf.keras`` bound to tf_keras, then TF-Agents; return TensorFlow.
 
     TensorFlow decides by an environment variable which Keras ``tf.keras`` is. It is set for the import
     alone, so that child processes do not inherit it. ``import keras`` gives Keras 3 before and after.
+
+    Args:
+        purpose: what needs it, for errors: ``"the agent 'dqn'"``.
 
     Raises:
         ModuleNotFoundError: a package is missing; the message names the extra.
@@ -31,14 +34,14 @@ def tensorflow_for_agents() -> ModuleType:
             import tf_keras
 
             if "tensorflow" in sys.modules:
-                _turn_to(tf_keras)
+                _turn_to(tf_keras, purpose)
             import tensorflow as tf
 
-        _settle(tf)
+        _settle(tf, purpose)
         _import_tf_agents()
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            f"PPO needs the package {error.name!r}: pip install 'pynascent[ppo]'", name=error.name
+            f"{purpose} needs the package {error.name!r}: pip install 'pynascent[ppo]'", name=error.name
         ) from error
     finally:
         if before is None:
@@ -78,7 +81,7 @@ def _import_tf_agents() -> None:
         import tf_agents  # noqa: F401
 
 
-def _turn_to(tf_keras: Any) -> None:
+def _turn_to(tf_keras: Any, purpose: str) -> None:
     """Bind ``tf.keras`` of a TensorFlow that was imported without the variable, if nothing has used it yet.
 
     Such a TensorFlow (``import keras`` imports one) looks for ``tensorflow.keras`` in Keras 3's folder;
@@ -89,7 +92,7 @@ def _turn_to(tf_keras: Any) -> None:
     name = getattr(vars(bound).get("Model"), "__module__", "") if bound is not None else ""
     if name and not name.startswith("tf_keras"):
         raise RuntimeError(
-            "TensorFlow's tf.keras is Keras 3 in this process already, and TF-Agents needs tf_keras: run PPO in a "
+            f"TensorFlow's tf.keras is Keras 3 in this process already, and {purpose} needs tf_keras: use it in a "
             f"process that has not used tf.keras, or set {_VARIABLE}=1 before TensorFlow is imported"
         )
     folder = str(Path(tf_keras.__file__).parent / "api" / "_v2")
@@ -97,12 +100,12 @@ def _turn_to(tf_keras: Any) -> None:
         tf.__path__.insert(0, folder)
 
 
-def _settle(tf: Any) -> None:
+def _settle(tf: Any, purpose: str) -> None:
     """Make TensorFlow's lazily bound Keras modules decide now, while the variable is set."""
     bound = [tf.keras, tf.compat.v1.keras, tf.compat.v2.keras, tf.losses, tf.metrics, tf.optimizers, tf.initializers]
     for module in bound:
         dir(module)
     if not tf.keras.Model.__module__.startswith("tf_keras"):
         raise RuntimeError(
-            f"tf.keras is {tf.keras.Model.__module__}, not tf_keras: PPO needs pynascent[ppo] as installed"
+            f"tf.keras is {tf.keras.Model.__module__}, not tf_keras: {purpose} needs pynascent[ppo] as installed"
         )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
 from ..spaces import SearchSpace
 from .evaluation import Evaluation, Evaluator, FloatArray, IntArray, Metric, Status
+from .trials import LiveEvaluation, live_evaluation
 
 
 class BudgetExhausted(RuntimeError):
@@ -35,6 +37,7 @@ class SearchBudget:
             have: for who evaluates row by row and looks at a result only when the clock has reached its end
             (see `next_free_seconds`). To be set before the first evaluation.
         spent_evaluations: paid evaluations so far.
+        reserved_evaluations: evaluations under way in a live search (`reserve`), which are paid when they end.
         clock_seconds: simulated time so far: the end of the last of all paid evaluations.
         last_end_seconds: end of the row that was paid last (not always the last to end).
         exhausted: whether the search is over.
@@ -44,6 +47,7 @@ class SearchBudget:
     seconds: float | None = None
     workers: int = 1
     spent_evaluations: int = field(default=0, init=False)
+    reserved_evaluations: int = field(default=0, init=False)
     clock_seconds: float = field(default=0.0, init=False)
     exhausted: bool = field(default=False, init=False)
     asynchronous: bool = field(default=False, init=False)
@@ -54,12 +58,17 @@ class SearchBudget:
         """Check the limits."""
         if self.evaluations is None and self.seconds is None:
             raise ValueError("a budget needs evaluations, seconds or both")
-        if self.evaluations is not None and (not isinstance(self.evaluations, int) or self.evaluations < 1):
-            raise ValueError(f"a budget of {self.evaluations!r} evaluations: give an integer of at least 1")
-        if self.seconds is not None and not self.seconds > 0:
-            raise ValueError(f"a budget of {self.seconds!r} seconds: give a number above 0")
-        if not isinstance(self.workers, int) or not 1 <= self.workers <= 1024:
+        if self.evaluations is not None:
+            if not _is_integer(self.evaluations) or self.evaluations < 1:
+                raise ValueError(f"a budget of {self.evaluations!r} evaluations: give an integer of at least 1")
+            self.evaluations = int(self.evaluations)
+        if self.seconds is not None:
+            if not isinstance(self.seconds, Real) or isinstance(self.seconds, bool) or not 0 < self.seconds < np.inf:
+                raise ValueError(f"a budget of {self.seconds!r} seconds: give a finite number above 0")
+            self.seconds = float(self.seconds)
+        if not _is_integer(self.workers) or not 1 <= self.workers <= 1024:
             raise ValueError(f"{self.workers!r} simulated workers: give 1 to 1024")
+        self.workers = int(self.workers)
         self._free = [0.0] * self.workers
 
     @property
@@ -72,8 +81,24 @@ class SearchBudget:
 
     @property
     def affordable(self) -> int | None:
-        """Evaluations left, or None where their number is not limited."""
-        return None if self.evaluations is None else self.evaluations - self.spent_evaluations
+        """Evaluations that are neither spent nor reserved, or None where their number is not limited."""
+        if self.evaluations is None:
+            return None
+        return self.evaluations - self.spent_evaluations - self.reserved_evaluations
+
+    def extend(self, evaluations: int) -> None:
+        """Allow more evaluations: a search whose budget is spent can go on.
+
+        Raises:
+            ValueError: the budget is of seconds, or would shrink.
+        """
+        if self.evaluations is None or evaluations < self.evaluations:
+            raise ValueError(f"a budget of {self.evaluations} evaluations cannot be extended to {evaluations}")
+        self.exhausted = self.exhausted and evaluations == self.evaluations
+        self.evaluations = int(evaluations)
+
+    def prepare(self, count: int) -> None:
+        """Take note that a batch of ``count`` candidates has been decided on and is about to be evaluated."""
 
     def finish_times(self, cost_seconds: FloatArray) -> FloatArray:
         """Return when each row ``(b,)`` of a batch that starts now would end on the clock, in seconds.
@@ -107,18 +132,14 @@ class SearchBudget:
             ValueError: a cost is negative or not finite; nothing is charged then.
         """
         cost_seconds = np.asarray(cost_seconds, dtype=np.float64)
-        wrong = ~((cost_seconds >= 0) & (cost_seconds < np.inf))
-        if wrong.any():
-            raise ValueError(
-                f"an evaluation's cost_seconds is {cost_seconds[wrong][0]}: a budget needs finite seconds of at "
-                "least 0 from its evaluator"
-            )
+        _check_costs(cost_seconds)
         ends, free = self._schedule(cost_seconds)
         paid = np.ones(len(ends), dtype=bool)
         if self.affordable is not None:
             paid[self.affordable :] = False
         if self.seconds is not None:
-            paid &= np.maximum.accumulate(ends) <= self.seconds
+            numbers = self.spent_evaluations + np.arange(1, len(ends) + 1)
+            paid &= self._in_time(np.maximum.accumulate(ends), numbers)
         count = int(paid.sum())
         self.spent_evaluations += count
         if count:
@@ -129,9 +150,76 @@ class SearchBudget:
         self.exhausted = self.exhausted or count < len(ends) or self.affordable == 0
         return paid, ends
 
+    def _in_time(self, ends: Any, numbers: Any) -> Any:
+        """Say which ends ``(b,)`` of the evaluations with these numbers, from 1, the seconds cover.
+
+        The clock is a sum, and each addition rounds: 3 evaluations of 0.1 s end at 0.30000000000000004. So a few
+        units in the last place are let pass for each evaluation.
+        """
+        return self.seconds is None or ends <= self.seconds * (1 + 4 * np.finfo(np.float64).eps * numbers)
+
+    def reserve(self, count: int) -> list[float | None]:
+        """Set aside up to ``count`` evaluations that start now and whose costs will be known when they end.
+
+        Returns:
+            For each that is covered (maybe fewer than asked for) when it starts on the clock, in seconds; None where
+            more are under way than the budget has workers, or where it has one. To be handed to `settle`.
+        """
+        left = self.affordable
+        granted = 0 if self.exhausted else count if left is None else min(count, left)
+        self.reserved_evaluations += granted
+        return [heapq.heappop(self._free) if self.workers > 1 and self._free else None for _ in range(granted)]
+
+    def release(self, starts: list[float | None]) -> None:
+        """Take reservations back, as if they had never been made."""
+        self.reserved_evaluations -= len(starts)
+        for start in starts:
+            if start is not None:
+                heapq.heappush(self._free, start)
+
+    def settle(self, start: float | None, cost_seconds: float) -> tuple[bool, float]:
+        """Pay for a reserved evaluation that has ended.
+
+        One worker's clock is the sum of all costs, in the order in which they are settled. Several workers each have
+        a clock: an evaluation's end is its start and its cost, and its worker is free then.
+
+        Returns:
+            Whether the budget covers it, and its end on the clock in seconds. One that it does not cover ends the
+            search: nothing more can be reserved, but what is under way may still be paid.
+
+        Raises:
+            ValueError: the cost is negative or not finite; it stays reserved then.
+        """
+        _check_costs(np.array([cost_seconds]))
+        self.reserved_evaluations -= 1
+        if start is None and self.workers > 1 and self._free:
+            start = heapq.heappop(self._free)
+        end = (self.clock_seconds if start is None else start) + float(cost_seconds)
+        paid = bool(self._in_time(end, self.spent_evaluations + 1))
+        if start is not None:
+            heapq.heappush(self._free, end if paid else start)
+        if paid:
+            self.spent_evaluations += 1
+            self.clock_seconds, self.last_end_seconds = max(self.clock_seconds, end), end
+        self.exhausted = self.exhausted or not paid or self.spent_evaluations == self.evaluations
+        return paid, end
+
     def info(self) -> dict[str, float]:
         """Return what is spent, for ``info``."""
         return {"budget_evaluations": float(self.spent_evaluations), "budget_seconds": self.clock_seconds}
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _check_costs(cost_seconds: FloatArray) -> None:
+    wrong = ~((cost_seconds >= 0) & (cost_seconds < np.inf))
+    if wrong.any():
+        raise ValueError(
+            f"an evaluation's cost_seconds is {cost_seconds[wrong][0]}: a budget needs finite seconds of at "
+            "least 0 from its evaluator"
+        )
 
 
 def budget_from_config(config: SearchBudget | Mapping[str, Any] | None) -> SearchBudget | None:
@@ -158,10 +246,13 @@ class BudgetedEvaluator:
         self.metrics: Mapping[str, Metric] = evaluator.metrics
         self.seeds: tuple[int, ...] | None = evaluator.seeds
         self.ends: FloatArray = np.empty(0)  # (b,)
+        self._starts: dict[int, float | None] = {}  # of what is under way, by trial
 
     def evaluate(self, architectures: IntArray, epochs: IntArray, seeds: IntArray) -> Evaluation:
         """Evaluate the rows that the budget covers, in index order."""
-        b, affordable = len(architectures), self.budget.affordable
+        b = len(architectures)
+        self.budget.prepare(b)
+        affordable = self.budget.affordable
         self.ends = np.full(b, np.nan)
         asked = b if affordable is None else min(b, affordable)
         if self.budget.exhausted or not asked:
@@ -177,6 +268,37 @@ class BudgetedEvaluator:
             return result
         rest = self._unpaid(epochs[count:], seeds[count:])
         return Evaluation.concatenate([result.take(slice(0, count)), rest]) if count else rest
+
+    def submit(self, architectures: IntArray, epochs: IntArray, seeds: IntArray) -> list[int]:
+        """Hand in the rows that the budget covers, a prefix, and return a ticket for each of them.
+
+        They are reserved: paid when they are collected.
+        """
+        starts = self.budget.reserve(len(architectures))
+        asked = len(starts)
+        try:
+            tickets = self._live.submit(architectures[:asked], epochs[:asked], seeds[:asked]) if asked else []
+        except BaseException:
+            self.budget.release(starts)
+            raise
+        self._starts.update(zip(tickets, starts, strict=True))
+        return tickets
+
+    def collect(self, timeout: float | None = None) -> list[tuple[int, Evaluation]]:
+        """Return what has ended, paid for in this order; what the budget does not cover is ``UNPAID``."""
+        results = []
+        finished = self._live.collect(timeout)
+        self.ends = np.full(len(finished), np.nan)
+        for i, (ticket, evaluation) in enumerate(finished):
+            paid, end = self.budget.settle(self._starts.pop(ticket), float(evaluation.cost_seconds[0]))
+            if paid:
+                self.ends[i] = end
+            results.append((ticket, evaluation if paid else self._unpaid(evaluation.epochs, evaluation.seed)))
+        return results
+
+    @property
+    def _live(self) -> LiveEvaluation:
+        return live_evaluation(self.evaluator)
 
     def _unpaid(self, epochs: IntArray, seeds: IntArray) -> Evaluation:
         return Evaluation.failed(Status.UNPAID, epochs, seeds, self.metrics, self.space.largest_flops)

@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .imports import Imports, import_reference
+from .imports import Imports, import_reference, permitted_imports
 from .suggestions import did_you_mean
 
 
@@ -47,7 +47,8 @@ class Registry(Mapping[str, Any]):
         """Return the component of a short name."""
         value = self._entries[name]
         if isinstance(value, str):
-            value = self._entries[name] = import_reference(value, True, self.kind)
+            with permitted_imports(True):  # what was registered was written by a program, not in a file
+                value = self._entries[name] = import_reference(value, True, self.kind)
         return value
 
     def __iter__(self) -> Iterator[str]:

@@ -13,18 +13,25 @@ from ..spaces import SearchSpace
 from .budget import BudgetedEvaluator
 from .evaluation import Evaluation, Evaluator, IntArray, Metric, Status
 from .objective import BoundObjective
+from .trials import live_evaluation
 
 
 @dataclass
 class SearchHistory:
     """Rows of a search, one per paid evaluation.
 
-    A row is a dict of plain values: ``index``, ``architecture`` (list of option indices), ``text``,
+    A row is a dict of plain values: ``index``, ``trial``, ``architecture`` (list of option indices), ``text``,
     ``status``, ``epochs``, ``seed``, every metric (those of the test split too: a history is a report),
     ``reward`` (a list for a vector objective), ``cost_seconds``, and ``decision_seconds``, this row's share
     of the wall time that passed between the last evaluation's end and its batch's start, which is what the
     agent and the environment took to decide. With a budget ``clock_seconds`` too: when the evaluation ended
     on the search's simulated clock (with several simulated workers, not always in the order of the rows).
+
+    ``trial`` numbers the candidates from 0 in the order in which they were asked for. In a live search rows come in
+    the order in which trials end, which is another one: ``trial`` says which is which, and the column as a whole is
+    the order that a resumed search is given. Live rows have the wall times of a trial too, ``started_seconds`` and
+    ``ended_seconds`` since the search began, and ``running``, how many trials were under way when it ended,
+    itself included.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -89,7 +96,8 @@ class RecordSearch:
         self.fidelities: tuple[int, ...] = evaluator.fidelities
         self.metrics: Mapping[str, Metric] = evaluator.metrics
         self.seeds: tuple[int, ...] | None = evaluator.seeds
-        self._last = time.perf_counter()
+        self._began = self._last = time.perf_counter()
+        self._running: dict[int, dict[str, Any]] = {}  # trial → what is known of its row already
 
     def evaluate(self, architectures: IntArray, epochs: IntArray, seeds: IntArray) -> Evaluation:
         """Evaluate, and record the rows that were paid."""
@@ -100,6 +108,7 @@ class RecordSearch:
         for i in np.flatnonzero(result.status != Status.UNPAID):
             row = {
                 "index": len(self.history),
+                "trial": len(self.history),
                 "architecture": architectures[i].tolist(),
                 "text": self.space.to_string(architectures[i]),
                 **result.row(i),
@@ -108,8 +117,50 @@ class RecordSearch:
             }
             if ends is not None:
                 row["clock_seconds"] = float(ends[i])
-            self.history.rows.append(row)
-            if self.on_evaluation is not None:
-                self.on_evaluation(row)
+            self._add(row)
         self._last = time.perf_counter()
         return result
+
+    def submit(self, architectures: IntArray, epochs: IntArray, seeds: IntArray) -> list[int]:
+        """Hand in b questions and return the trial numbers of those that the budget covers, a prefix."""
+        decision = (time.perf_counter() - self._last) / max(1, len(architectures))
+        trials = live_evaluation(self.evaluator).submit(architectures, epochs, seeds)
+        self._last = time.perf_counter()
+        for trial, row in zip(trials, architectures[: len(trials)], strict=True):
+            self._running[trial] = {
+                "architecture": row.tolist(),
+                "decision_seconds": decision,
+                "started_seconds": self._last - self._began,
+            }
+        return trials
+
+    def collect(self, timeout: float | None = None) -> list[tuple[int, Evaluation]]:
+        """Return what has ended, and record the rows that were paid, in this order."""
+        results = live_evaluation(self.evaluator).collect(timeout)
+        self._last = time.perf_counter()
+        for i, (trial, result) in enumerate(results):
+            running = len(self._running)
+            known = self._running.pop(trial)
+            if result.status[0] == Status.UNPAID:
+                continue
+            architecture = known.pop("architecture")
+            row = {
+                "index": len(self.history),
+                "trial": trial,
+                "architecture": architecture,
+                "text": self.space.to_string(np.array(architecture)),
+                **result.row(0),
+                "reward": self.objective(result)[0].tolist(),
+                **known,
+                "ended_seconds": self._last - self._began,
+                "running": running,
+            }
+            if isinstance(self.evaluator, BudgetedEvaluator):
+                row["clock_seconds"] = float(self.evaluator.ends[i])
+            self._add(row)
+        return results
+
+    def _add(self, row: dict[str, Any]) -> None:
+        self.history.rows.append(row)
+        if self.on_evaluation is not None:
+            self.on_evaluation(row)

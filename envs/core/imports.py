@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +16,25 @@ Imports = bool | Collection[str]
 """Which modules may be imported for a reference: all, none, or those named."""
 
 PACKAGE = __name__.partition(".")[0]
+
+_permitted: ContextVar[Imports] = ContextVar("permitted_imports", default=True)
+
+
+@contextmanager
+def permitted_imports(imports: Imports) -> Iterator[None]:
+    """Permit no other imports for references as long as a block lasts, whoever resolves them.
+
+    For what is read from files of somebody else: whatever their settings name, deep inside or at the top, is
+    refused unless the user has named its module.
+
+    Args:
+        imports: True, False, or the modules (dotted names or files; what lies in a package is in it too).
+    """
+    token = _permitted.set(imports)
+    try:
+        yield
+    finally:
+        _permitted.reset(token)
 
 
 def import_outside(name: str) -> ModuleType:
@@ -60,17 +81,43 @@ def import_reference(reference: str, imports: Imports = True, kind: str = "compo
             f"{kind} {reference!r} is code of the module {module!r}, which a file from elsewhere does not get to "
             f"import: add --allow-import {module} if you trust it"
         )
-    found = getattr(import_outside(module), name, None)
+    found: Any = import_outside(module)
+    for part in name.split("."):  # a class may be defined in another
+        found = getattr(found, part, None)
     if found is None:
         raise ValueError(f"{kind} {reference!r}: the module {module} has no {name}")
-    return found
+    if _trusts_all(imports) or may_import_outside(module, imports) or _is_own_class(found):
+        return found
+    # A function of the package may do anything with settings that a stranger chose, import a module for instance.
+    raise ValueError(f"{kind} {reference!r}: a file from elsewhere may name classes of {PACKAGE}, nothing else")
 
 
-def may_import(module: str, imports: Imports) -> bool:
-    """Say whether a module may be imported."""
-    if module.partition(".")[0] == PACKAGE:
-        return True
-    return imports if isinstance(imports, bool) else module in imports
+def may_import(module: str, imports: Imports = True) -> bool:
+    """Say whether a module may be imported, here and now (`permitted_imports`)."""
+    return module.partition(".")[0] == PACKAGE or may_import_outside(module, imports)
+
+
+def may_import_outside(module: str, imports: Imports) -> bool:
+    """Say whether a module may be imported that is not of this package."""
+    return all(_names(module, allowed) for allowed in (imports, _permitted.get()))
+
+
+def _trusts_all(imports: Imports) -> bool:
+    return imports is True and _permitted.get() is True
+
+
+def _names(module: str, imports: Imports) -> bool:
+    if isinstance(imports, bool):
+        return imports
+    if module.endswith(".py"):
+        file = Path(module).expanduser().resolve()
+        return any(name.endswith(".py") and Path(name).expanduser().resolve() == file for name in imports)
+    names = [Path(name).stem if name.endswith(".py") else name for name in imports]
+    return any(module == name or module.startswith(f"{name}.") for name in names)
+
+
+def _is_own_class(found: Any) -> bool:
+    return isinstance(found, type) and found.__module__.partition(".")[0] == PACKAGE
 
 
 @dataclass(frozen=True)

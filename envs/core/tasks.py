@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,9 +12,10 @@ import numpy as np
 
 from ..spaces import SearchSpace
 from .budget import BudgetedEvaluator, SearchBudget
-from .evaluation import METRICS, Evaluation, Evaluator, FloatArray, IntArray
+from .evaluation import METRICS, AsyncEvaluator, Evaluation, Evaluator, FloatArray, IntArray
 from .history import RecordSearch, SearchHistory
 from .objective import BoundObjective, Objective, flops_isi_objective, objective_from_config
+from .trials import NumberedTrials, live_evaluation
 
 
 @dataclass(frozen=True)
@@ -142,20 +143,65 @@ class SearchTask:
         evaluation = self._asked.evaluate(architectures, epochs, seeds)
         return evaluation, *self.objective.judge(evaluation)
 
+    @property
+    def live(self) -> bool:
+        """Whether candidates can be handed in (`submit`) and collected as they end: the evaluator trains live."""
+        return isinstance(self.evaluator, AsyncEvaluator)
+
+    def submit(self, architectures: IntArray, epochs: IntArray, seeds: IntArray) -> list[int]:
+        """Hand in ``(b, n)`` architectures for training, during a `search`; the caller goes on meanwhile.
+
+        Returns:
+            The trial numbers of those that the budget covers, a prefix of the b. They are reserved from now on and
+            paid when they are collected.
+
+        Raises:
+            TypeError: the evaluator is not one that works while the caller goes on (`live`).
+            RuntimeError: no search is under way.
+        """
+        if not self.decorated:
+            raise RuntimeError("trials are numbered within a search: submit within `with task.search(...)`")
+        return live_evaluation(self._asked).submit(architectures, epochs, seeds)
+
+    def collect(self, timeout: float | None = None) -> list[tuple[int, Evaluation, FloatArray, FloatArray]]:
+        """Wait until a trial has ended.
+
+        Args:
+            timeout: seconds to wait at most; None waits as long as it takes.
+
+        Returns:
+            For each trial that has ended (one, as a rule) its number, its evaluation of one row, its reward ``(1,)``
+            or ``(1, k)`` and its violation ``(1,)``. Nothing under way, or nothing in time: []. The status of one
+            that the budget turned out not to cover is ``UNPAID``.
+
+        Raises:
+            Exception: whatever the evaluator raises; trials that have ended can still be collected.
+        """
+        results = live_evaluation(self._asked).collect(timeout)
+        return [(trial, evaluation, *self.objective.judge(evaluation)) for trial, evaluation in results]
+
     @contextmanager
     def search(
         self,
         budget: SearchBudget | None = None,
         on_evaluation: Callable[[dict[str, Any]], None] | None = None,
+        order: Iterable[int] = (),
     ) -> Iterator[SearchHistory]:
         """Attach a budget and a record for the length of a ``with`` block; yields the history.
+
+        Args:
+            budget: what may be spent.
+            on_evaluation: called with each new row.
+            order: the column ``trial`` of a live search that is resumed or replayed: results are handed out in this
+                order first, then as they come.
 
         Raises:
             RuntimeError: a search is already under way in this task.
         """
         if self.decorated:
             raise RuntimeError("this environment is in a search already: make another one for a second search")
-        paid = self.evaluator if budget is None else BudgetedEvaluator(self.evaluator, budget)
+        base = self._numbered(order)
+        paid = base if budget is None else BudgetedEvaluator(base, budget)
         record = RecordSearch(paid, self.objective, on_evaluation)
         self.budget, self._asked = budget, record
         try:
@@ -165,7 +211,11 @@ class SearchTask:
 
     def attach(self, budget: SearchBudget) -> None:
         """Attach a budget for good (``budget=`` of an environment)."""
-        self.budget, self._asked = budget, BudgetedEvaluator(self.evaluator, budget)
+        self.budget, self._asked = budget, BudgetedEvaluator(self._numbered(), budget)
+
+    def _numbered(self, order: Iterable[int] = ()) -> Evaluator:
+        """Return the evaluator, with numbered trials where it trains live."""
+        return NumberedTrials(self.evaluator, order) if isinstance(self.evaluator, AsyncEvaluator) else self.evaluator
 
 
 def make_task(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from typing import Any
 
+from ..core.imports import import_reference
 from .accel_nasbench import AccelNASBenchSpace
 from .base import SearchSpace
 from .chain import ChainSpace
@@ -78,15 +78,7 @@ def space_from_config(config: Mapping[str, Any], *, allow_import: bool = True) -
 
 
 def _imported(path: str, allow_import: bool) -> type[SearchSpace]:
-    module, _, name = path.partition(":")
-    if not allow_import:
-        raise ValueError(f"search space {path!r} would import {module!r}, which is not allowed for this source")
-    try:
-        found: Any = importlib.import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError, ValueError) as error:  # ValueError: an empty module name
-        raise ValueError(f"search space {path!r} cannot be imported as 'module:Class': {error}") from error
+    found = import_reference(path, allow_import, "search space")
     if not (isinstance(found, type) and issubclass(found, SearchSpace)):
         raise ValueError(f"search space {path!r} is {found!r}: name a subclass of SearchSpace")
     return found

@@ -17,7 +17,7 @@ import gymnasium
 import numpy as np
 from measure import report
 
-from pynascent.agents.rl.tf_environment import GymnasiumEnvironment  # before TensorFlow, which it sets up
+from pynascent.agents.tf_env import GymnasiumEnvironment  # before TensorFlow, which it sets up
 
 # isort: split
 import tensorflow as tf

@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import gymnasium
-from gymnasium.error import Error as GymnasiumError
-
-from ...envs import TASKS, SearchHistory, SearchTask
+from ...envs import SearchHistory, SearchTask
 from ..errors import UsageError
+from ..judging import violation
+from ..received import received_files
 from ..search.front import front_rows
-from ..search.run import check_environment, environment_spec
+from ..search.recorded import recorded_task
 from ..search.run_folder import ACTIONS, CONFIGURATION, HISTORY, SUMMARY
 from .calls import replay_calls
 from .history import NOTHING, Mismatch, OnRows, Replay, Rows, is_integer, replay_history
 
 
 def replay_search(
-    file: Path, module: str | None = None, store: Path | None = None, on_rows: OnRows | None = None
+    file: Path,
+    modules: Sequence[str] = (),
+    allow_import: Sequence[str] = (),
+    place: Mapping[str, Any] | None = None,
+    on_rows: OnRows | None = None,
 ) -> Replay:
     """Replay a search from its folder, on the task that its ``search.json`` names.
 
     Args:
         file: a search's ``history.jsonl``, or its folder.
-        module: a module to import first, which registers the environment: no file may name code to run.
-        store: for live training, the evaluation store that may answer; None trains everything again, with a
-            new, empty store.
+        modules: modules or files to import first, which register the environment or hold components.
+        allow_import: further modules that the record may have imported: otherwise no file names code to run.
+        place: for live training, the evaluator's arguments ``store``, ``workers`` and ``ray_address``. A store may
+            answer; without one everything is trained again, with a new, empty one.
         on_rows: called after each batch with the rows done and all rows.
 
     Raises:
@@ -45,16 +47,14 @@ def replay_search(
     summary = _read_object(folder / SUMMARY, "its summary") if (folder / SUMMARY).exists() else None
     rows = _read_rows(path, whole=summary is not None)
     calls = _read_rows(folder / ACTIONS, whole=True, what="call") if (folder / ACTIONS).exists() else []
-    if module is not None:
-        try:
-            importlib.import_module(module)
-        except ModuleNotFoundError as error:
-            raise UsageError(f"--module {module}: {error}") from error
-    with ExitStack() as stack:
-        task = _task(configuration, module, store, stack)
-        result = replay_history(rows, task, sequential=True, on_rows=on_rows)
+    with received_files(modules, allow_import), ExitStack() as stack:
+        task = recorded_task(configuration, stack, place)
+        result = replay_history(
+            rows, task, sequential=not (task.live and any("ended_seconds" in row for row in rows)), on_rows=on_rows
+        )
         if result.mismatch is None:
-            mismatch = _check_extent(rows, configuration) or _check_summary(summary, configuration, rows, result, task)
+            mismatch = _check_extent(rows, configuration) or _check_trials(rows, task)
+            mismatch = mismatch or _check_summary(summary, configuration, rows, result, task)
             if mismatch is None and calls:
                 mismatch = replay_calls(folder / ACTIONS, calls, rows, configuration, task)
             result = Replay(result.rows, result.best, mismatch, summary is not None, len(calls))
@@ -95,42 +95,6 @@ def _read_rows(path: Path, whole: bool, what: str = "evaluation") -> list[dict[s
     return rows
 
 
-def _task(configuration: Mapping[str, Any], module: str | None, store: Path | None, stack: ExitStack) -> SearchTask:
-    """Make the task that was searched; ``stack`` closes what it opens."""
-    env = configuration.get("env")
-    if not isinstance(env, str):
-        raise UsageError(f"{CONFIGURATION} names the environment {env}: expected an id")
-    needed, _, env = env.rpartition(":")
-    if needed and env not in gymnasium.registry:
-        raise UsageError(f"environment {env!r} is registered by the module {needed!r}: add --module {needed}")
-    check_environment(env)
-    given = configuration.get("evaluator") or {}
-    if not isinstance(given, Mapping):
-        raise UsageError(f"{CONFIGURATION} has the evaluator's arguments {given}: expected an object")
-    evaluator = dict(given)
-    space = evaluator.get("space")
-    code = str(space.get("space", "")).rpartition(":")[0] if isinstance(space, Mapping) else ""
-    if code not in ("", module):
-        raise UsageError(f"{CONFIGURATION} names a space of the module {code!r}: add --module {code} to import it")
-    name = environment_spec(env).kwargs.get("task")
-    if name in TASKS and TASKS[name].install == "train":
-        if store is None:
-            store = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pynascent-"))) / "replay.sqlite"
-        # Where it is trained does not change what comes out; a file does not choose whose cluster or store.
-        evaluator = {key: value for key, value in evaluator.items() if key not in ("ray_address", "workers")}
-        evaluator["store"] = str(store)
-    elif store is not None:
-        raise UsageError(f"--store is for live training: {env} looks candidates up")
-    arguments: dict[str, Any] = {"evaluator": evaluator} if evaluator else {}
-    arguments |= {key: configuration[key] for key in ("lam", "mu") if configuration.get(key) is not None}
-    try:
-        made = gymnasium.make(env, disable_env_checker=True, **arguments)
-    except (GymnasiumError, TypeError) as error:
-        raise UsageError(f"environment {env!r}: {error}") from error
-    stack.callback(made.close)
-    return made.unwrapped.task  # type: ignore[attr-defined]
-
-
 def _check_extent(rows: Rows, configuration: Mapping[str, Any]) -> Mismatch | None:
     """Compare the rows with what the search was allowed."""
     evaluations, epochs = configuration.get("evaluations"), configuration.get("epochs")
@@ -143,6 +107,21 @@ def _check_extent(rows: Rows, configuration: Mapping[str, Any]) -> Mismatch | No
     return None
 
 
+def _check_trials(rows: Rows, task: SearchTask) -> Mismatch | None:
+    """Check that every candidate was told once and, where nothing runs side by side, in the order of asking."""
+    told: set[int] = set()
+    for i, row in enumerate(rows):
+        if "trial" not in row and "trial" not in rows[0]:  # a record from before trials had numbers
+            continue
+        trial = row.get("trial", NOTHING)
+        if not is_integer(trial) or trial < 0 or (trial != i and not task.live):
+            return Mismatch(i, "trial", trial, i)
+        if trial in told:
+            return Mismatch(i, "trial", trial, "a trial that has ended before")
+        told.add(trial)
+    return None
+
+
 def _check_summary(
     summary: Mapping[str, Any] | None, configuration: Mapping[str, Any], rows: Rows, replay: Replay, task: SearchTask
 ) -> Mismatch | None:
@@ -151,15 +130,20 @@ def _check_summary(
         return None
     hidden = {name for name, metric in task.evaluator.metrics.items() if metric.split == "test"}
     best = replay.best or {}
-    expected = {
+    expected: dict[str, Any] = {
         "configuration": dict(configuration),
         "objective": task.objective.objective.to_config(),
         "evaluations": replay.rows,
         "best": {key: value for key, value in best.items() if key not in hidden} or None,
         "test_accuracy": best.get("test_accuracy"),
     }
+    # What summaries have not always had is compared where they have it.
+    if "feasible" in summary:
+        expected["feasible"] = violation(task, best) == 0 if best else None
+    if "test" in summary:
+        expected["test"] = {name: best[name] for name in sorted(hidden & set(best))}
     if task.objective.objective.vector:
-        expected["front"] = front_rows(SearchHistory([dict(row) for row in rows]))
+        expected["front"] = front_rows(SearchHistory([dict(row) for row in rows]), task)
     for name, value in expected.items():
         recorded = summary.get(name, NOTHING)
         if recorded == value:

@@ -18,6 +18,8 @@ OnRows = Callable[[int, int], None]
 
 _MEAN_SEED = -1
 NOTHING = "nothing"
+# Of live searches, of searches with a budget, and of those that were recorded since rows have them.
+OPTIONAL = {"clock_seconds", "trial", "started_seconds", "ended_seconds", "running", "reason", "traceback", "violation"}
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ class _Comparison:
         self.metrics = [name for name, metric in metrics.items() if self.exact or metric.deterministic]
         self.reward = self.exact or all(metrics[name].deterministic for name in task.objective.metrics)
         self.known = {*("index", "architecture", "text", "status", "epochs", "seed", "reward"), *metrics}
-        self.known |= {"cost_seconds", "decision_seconds", "clock_seconds"}
+        self.known |= {"cost_seconds", "decision_seconds", *OPTIONAL}
 
     def question(self, i: int, row: Mapping[str, Any]) -> Mismatch | None:
         """Compare what can be compared without an evaluation."""
@@ -190,11 +192,11 @@ class _Comparison:
         for name, value in found.items():
             if name not in row or not _same(row[name], value):
                 return Mismatch(i, name, row.get(name, NOTHING), value)
-        for name in sorted(self.known - {"clock_seconds"} - set(row)):  # what is measured must be there, at least
+        for name in sorted(self.known - OPTIONAL - set(row)):  # what is measured must be there, at least
             return Mismatch(i, name, NOTHING, now.get(name, "a value"))
         if not self.reward and not _is_reward(row["reward"], rewards[k].tolist()):
             return Mismatch(i, "reward", row["reward"], "not as many finite numbers as the objective gives")
-        for name in ("cost_seconds", "clock_seconds", "decision_seconds"):
+        for name in ("cost_seconds", "clock_seconds", "decision_seconds", "started_seconds", "ended_seconds"):
             if name in row and not _is_seconds(row[name]):
                 return Mismatch(i, name, row[name], "no number of seconds of at least 0")
         unknown = sorted(set(row) - self.known)

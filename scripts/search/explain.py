@@ -2,39 +2,54 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ...agents.rl.tensorflow_setup import quiet_native_start
-from ...envs.core.tasks import TASKS
 from ..errors import UsageError
 from ..files import replace_file
+from ..received import received_files
+from .examples import RowsAsImages, choose_examples, examples_of, probabilities_of
+from .recorded import recorded_task
 from .run_folder import BEST_MODEL, RunFolder
 
 
-def explain_search(folder: Path, method: str, images: int = 8, seed: int = 0) -> Path:
-    """Draw test images, their attribution maps and predictions; returns the PNG's path.
+def explain_search(
+    folder: Path,
+    method: str | Mapping[str, Any],
+    images: int = 8,
+    seed: int = 0,
+    classes: Sequence[int] | None = None,
+    modules: Sequence[str] = (),
+    allow_import: Sequence[str] = (),
+) -> Path:
+    """Draw test examples, their attributions and predictions; returns the PNG's path.
 
-    The images are the first of each class in turn, so that eight show eight digits.
+    The data set is that of the recorded search, whatever it is: images, or rows of features, which are drawn as bars.
 
     Args:
         folder: a finished search's folder with its ``best.keras``.
-        method: an explainer's name.
-        images: number of test images, 1 to 32.
+        method: an explainer's name, ``"module:Class"``, or ``{"component": …, "settings": {…}}``.
+        images: number of test examples, 1 to 32.
         seed: seed of explainers that sample.
+        classes: the classes that examples are of, in turn; None for all, spread evenly where there are more classes
+            than examples.
+        modules: modules or files to import first, which register the environment or hold components.
+        allow_import: further modules that the record may have imported: otherwise no file names code to run.
 
     Raises:
         UsageError: the folder holds no such search, or an argument does not fit.
         ModuleNotFoundError: a package is missing; the message names the extra.
     """
-    from ...evaluation.explainers import EXPLAINERS, make_explainer
-
-    if method not in EXPLAINERS:
-        raise UsageError(f"--method {method} is unknown: known are {', '.join(EXPLAINERS)}")
     if not 1 <= images <= 32:
         raise UsageError(f"--images {images}: give 1 to 32")
+    explainer, label = _make_explainer(method, seed)
     summary = RunFolder(folder).read_summary()
     model_file = folder / BEST_MODEL
     if not model_file.is_file():
@@ -42,45 +57,61 @@ def explain_search(folder: Path, method: str, images: int = 8, seed: int = 0) ->
 
     from ...evaluation.figures import draw_explanations
     from ...evaluation.optional import require
-    from ...trainers.data.datasets import load_dataset
 
+    with received_files(modules, allow_import), ExitStack() as stack:
+        task = recorded_task(summary["configuration"], stack)
+        inputs, labels, names = examples_of(task)
+    chosen = choose_examples(labels, images, classes)
+    inputs, labels = inputs[chosen], labels[chosen]
     with quiet_native_start():
         keras = require("keras", "train", "pynascent explain")
-    explainer = make_explainer(method, **({"seed": seed} if EXPLAINERS[method].stochastic else {}))
-    dataset = load_dataset(_dataset_of(summary))
-    chosen = _one_of_each_class(dataset.test.labels, images)
-    pictures, labels = dataset.test.images[chosen], dataset.test.labels[chosen]
-    model = keras.models.load_model(model_file, compile=False)
-    logits = np.asarray(model(pictures, training=False))
-    probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities /= probabilities.sum(axis=1, keepdims=True)
-    maps = explainer.explain(model, pictures, labels)
-    names = [str(k) for k in range(logits.shape[1])]
-    text = textwrap.fill(summary["best"]["text"], width=60)
-    title = f"{text}\ntest accuracy {summary['test_accuracy']:.4f}"
-    path = folder / f"explain-{method}.png"
+    try:
+        model = keras.models.load_model(model_file, compile=False)
+    except TypeError as error:  # what a layer of the user's own gives that nobody has imported
+        line = str(error).strip().splitlines()[0]
+        raise UsageError(f"{model_file} has a layer that is not known here ({line}): add --module MODULE") from error
+    logits = np.asarray(model(inputs, training=False))
+    if inputs.ndim == 2 and type(explainer).__module__.partition(".")[0] == __name__.partition(".")[0]:
+        maps = np.asarray(explainer.explain(RowsAsImages(model), inputs[:, None, :, None], labels))
+        maps = maps.reshape(inputs.shape)
+    else:
+        maps = np.asarray(explainer.explain(model, inputs, labels))
+    names = names or [str(k) for k in range(logits.shape[1])]
+    title = f"{textwrap.fill(summary['best']['text'], width=60)}\n{_score(summary)}"
+    path = folder / f"explain-{label}.png"
     replace_file(
         path,
         lambda temporary: draw_explanations(
-            temporary, pictures, maps, probabilities, labels, names, method=method, title=title
+            temporary, inputs, maps, probabilities_of(logits), labels, names, method=label, title=title
         ),
     )
     return path
 
 
-def _dataset_of(summary: dict) -> str:
-    from .run import environment_spec
-
-    configuration = summary["configuration"]
-    task = environment_spec(configuration["env"]).kwargs.get("task")
-    arguments = {**(TASKS[task].arguments if task in TASKS else {}), **configuration["evaluator"]}
-    return arguments.get("dataset", "digits")
+def _score(summary: Mapping[str, Any]) -> str:
+    """Say what the best network scores on the test split, the whole of it."""
+    test = summary.get("test") or {"test_accuracy": summary["test_accuracy"]}
+    known = {name: value for name, value in test.items() if value is not None}
+    return ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in known.items())
 
 
-def _one_of_each_class(labels: np.ndarray, count: int) -> np.ndarray:
-    """Return indices of the first image of every class, then of the second, …, ``(count,)``."""
-    rank = np.zeros(len(labels), dtype=np.int64)
-    for k in np.unique(labels):
-        of_class = np.flatnonzero(labels == k)
-        rank[of_class] = np.arange(len(of_class))
-    return np.lexsort((labels, rank))[:count]
+def _make_explainer(method: str | Mapping[str, Any], seed: int) -> tuple[Any, str]:
+    """Return an explainer, seeded where it samples, and what its picture is called."""
+    from ...envs.core.components import Registry, split_config
+    from ...evaluation.explainers import EXPLAINERS, make_explainer
+
+    known = Registry("explainer", EXPLAINERS)
+    try:
+        reference, settings = split_config(method, "explainer")
+        kind = known.resolve(reference)
+    except ValueError as error:
+        raise UsageError(f"--method: {error}") from error
+    if getattr(kind, "stochastic", False):
+        settings = {"seed": seed, **settings}
+    if reference in known:
+        return make_explainer(reference, **settings), reference
+    explainer = known.make({"component": reference, "settings": settings})
+    if not callable(getattr(explainer, "explain", None)):
+        raise UsageError(f"--method {reference}: it has no method explain(model, images, labels)")
+    name = str(getattr(kind, "name", reference.rpartition(":")[2]))
+    return explainer, re.sub(r"[^A-Za-z0-9_.+-]+", "-", name)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ...plots import QUIET_STYLE, _matplotlib
+from ...plots import QUIET_STYLE, load_pyplot
 
 # Okabe and Ito's colours, which the colour-blind can tell apart; line styles go on where colours end.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#222222", "#8C564B")
@@ -38,7 +38,7 @@ def svg(name: str, draw: Callable[[Any], None], legend_rows: int = 0, height: fl
         legend_rows: rows of a legend to leave room for, below the axes.
         height: of the axes, in inches; the picture is 4.4 inches wide.
     """
-    pyplot = _matplotlib()
+    pyplot = load_pyplot()
     with pyplot.rc_context({**_STYLE, "svg.hashsalt": name}):
         figure, axes = pyplot.subplots(figsize=(WIDTH, height + 0.19 * legend_rows), layout="constrained")
         draw(axes)

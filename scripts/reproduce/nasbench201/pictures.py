@@ -11,7 +11,7 @@ import numpy as np
 from pynascent.scripts.benchmark.report.drawing import legend_rows, styles
 from pynascent.scripts.benchmark.report.figures import mean_with_interval, share_of_runs
 from pynascent.scripts.benchmark.report.results import TaskResults
-from pynascent.scripts.plots import QUIET_STYLE, _matplotlib
+from pynascent.scripts.plots import QUIET_STYLE, load_pyplot
 
 
 def agents_of(results: Mapping[str, TaskResults]) -> list[str]:
@@ -20,7 +20,7 @@ def agents_of(results: Mapping[str, TaskResults]) -> list[str]:
 
 
 def _panels(path: Path, results: Mapping[str, TaskResults], draw: Callable[[Any, TaskResults, dict], None]) -> None:
-    pyplot = _matplotlib()
+    pyplot = load_pyplot()
     agents = agents_of(results)
     looks = styles(agents)
     with pyplot.rc_context({**QUIET_STYLE, "svg.hashsalt": path.stem, "svg.fonttype": "none"}):

@@ -30,7 +30,7 @@ def test_a_row_holds_the_question_and_the_whole_answer():
     architectures = np.array([row["architecture"] for row in history])
     again = env.task.evaluator.evaluate(architectures, np.full(12, 9), np.full(12, 4))
     for i, row in enumerate(history):
-        assert list(row)[:3] == ["index", "architecture", "text"] and row["index"] == i
+        assert list(row)[:4] == ["index", "trial", "architecture", "text"] and row["index"] == row["trial"] == i
         assert env.task.space.parse(row["text"]).tolist() == row["architecture"]
         assert (row["status"], row["epochs"], row["seed"], row["cost_seconds"]) == ("ok", 9, 4, 90.0)
         for name in env.task.evaluator.metrics:  # those of the test split, too: a history is a report

@@ -55,7 +55,7 @@ def test_unknown_names_list_the_known_ones(name):
     "path", ["spaces_of_a_user:Missing", "no_such_module:Space", ":Space", "spaces_of_a_user:", "a..b:C"]
 )
 def test_paths_that_lead_nowhere_are_refused(user_module, path):
-    with pytest.raises(ValueError, match="cannot be imported"):
+    with pytest.raises(ValueError, match=r"cannot import|has no Missing|give module:Class"):
         space_from_config({"space": path})
 
 
@@ -66,7 +66,7 @@ def test_what_is_no_space_is_never_called(user_module, path):
 
 
 def test_importing_can_be_refused(user_module):
-    with pytest.raises(ValueError, match="not allowed"):
+    with pytest.raises(ValueError, match=f"add --allow-import {user_module}"):
         space_from_config({"space": f"{user_module}:Wide"}, allow_import=False)
     assert user_module not in sys.modules
     assert space_from_config({"space": "chain"}, allow_import=False) == ChainSpace()

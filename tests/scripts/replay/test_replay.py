@@ -202,7 +202,7 @@ def test_an_unfinished_search_reproduces_as_far_as_it_came(searched, monkeypatch
         (
             "search.json",
             '{"env": "PyNASCENT/Cost-Propose-v0", "evaluator": {"space": {"space": "antigravity:X"}}}',
-            "--module antigravity",
+            "add --allow-import antigravity if you trust it",
         ),
     ],
 )
