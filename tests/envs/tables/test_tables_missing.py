@@ -199,7 +199,7 @@ def test_a_configuration_never_imports_through_the_view(tables, tmp_path, monkey
     monkeypatch.syspath_prepend(tmp_path)
     name = "pynascent.envs.tables.covered:CoveredSpace"
     config = {"space": name, "table": tables["twentieth"], "of": {"space": "stranger:Space"}}
-    with pytest.raises(ValueError, match=r"not allowed|would import"):
+    with pytest.raises(ValueError, match="which a file from elsewhere does not get to import"):
         space_from_config(config)
 
 
