@@ -11,11 +11,13 @@ import numpy as np
 from ..envs import Evaluation, Metric, SearchTask, Status
 
 Row = Mapping[str, Any]
+MEASURED = ("ok", "incomplete")
+"""How an evaluation ends that has measured something; of an incomplete one a later stage failed."""
 
 
 def violation(task: SearchTask, row: Row) -> float:
     """Return by how much a row breaks the objective's constraints: 0 where it keeps them, ∞ where it failed."""
-    if row["status"] != "ok":
+    if row["status"] not in MEASURED:
         return math.inf
     if not task.objective.objective.constraints:
         return 0.0
