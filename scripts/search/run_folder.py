@@ -133,9 +133,9 @@ class History:
     """``history.jsonl``: one line per evaluation, on disk before the next one starts.
 
     A resumed search runs again from its seed and is answered by the evaluation store, so it meets the
-    same rows in the same order. Rows already written are compared, not written twice. A crashed stage of
-    an evaluation is not kept in the store but tried again, and what follows from it may be otherwise then: rows from the first
-    with one on are written anew.
+    same rows in the same order. Rows already written are compared, not written twice. What crashed is not in the
+    store but tried again, and what follows from it may be otherwise then: from the first crashed or incomplete row
+    on, rows are written anew.
 
     Attributes:
         order: the trials of the rows that are compared, in their order.
