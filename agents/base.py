@@ -67,7 +67,8 @@ class Agent(ABC):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Name a class without a name after itself."""
         super().__init_subclass__(**kwargs)
-        if not hasattr(cls, "name"):
+        given = getattr(cls, "name", None)
+        if given is None or ("name" not in vars(cls) and given in {base.__name__ for base in cls.__mro__[1:]}):
             cls.name = cls.__name__
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -141,10 +142,12 @@ class Agent(ABC):
         """
 
     def _warn_of_one_fidelity(self, env: AnyEnv) -> None:
-        if self.multi_fidelity and len(as_searchable(env).formulation.fidelities) < 2:
+        inner = as_searchable(env)
+        if self.multi_fidelity and len(inner.formulation.fidelities) < 2:
+            several = len(inner.task.evaluator.fidelities) > 1
             warnings.warn(
                 f"the agent {self.name!r} chooses how long to train, and this environment has one fidelity: here it is "
-                f"{self.with_one_fidelity} (make the environment with epochs='choose')",
+                f"{self.with_one_fidelity}{'; make the environment with epochs=' + repr('choose') if several else ''}",
                 stacklevel=3,
             )
 
@@ -177,17 +180,19 @@ def check_fit(agent: Agent, env: AnyEnv) -> None:
 
 
 def _checked_seed(seed: Any) -> int:
-    if not isinstance(seed, Integral) or isinstance(seed, bool) or not 0 <= seed <= LARGEST_SEED:
+    number = int(seed) if isinstance(seed, Integral) and not isinstance(seed, bool) else -1
+    if not 0 <= number <= LARGEST_SEED:
         raise ValueError(f"seed={seed!r}: give an integer from 0 to 2**63 - 1")
-    return int(seed)
+    return number
 
 
 def _checked_parallelism(parallelism: Any) -> int | None:
     if parallelism is None:
         return None
-    if not isinstance(parallelism, Integral) or isinstance(parallelism, bool) or parallelism < 1:
+    number = int(parallelism) if isinstance(parallelism, Integral) and not isinstance(parallelism, bool) else 0
+    if number < 1:
         raise ValueError(f"parallelism={parallelism!r}: give an integer of at least 1, or None")
-    return int(parallelism)
+    return number
 
 
 class AskTellAgent(Agent):

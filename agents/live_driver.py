@@ -59,8 +59,8 @@ class LiveTrials:
         try:
             self._fill()
             while self._running:
-                for trial, *result in self._task.collect():
-                    self._tell(trial, *result)
+                for trial, evaluation, rewards, violations in self._task.collect():
+                    self._tell(trial, evaluation, rewards, violations)
                     self._fill()
         except BaseException:
             self._give_up()

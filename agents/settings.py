@@ -106,8 +106,8 @@ class Settings:
 def check_settings(settings: Any) -> None:
     """Check a dataclass's values by its fields' types and ranges, and turn numpy's numbers into Python's.
 
-    Types that are known are ``int``, ``float``, ``bool``, ``str``, tuples of one of these, and None beside them; a field
-    of any other type may hold anything.
+    Types that are known are ``int``, ``float``, ``bool``, ``str``, tuples of one of these, and None beside them; a
+    field of any other type may hold anything.
 
     Raises:
         ValueError: a value is of another type or out of range.
@@ -155,11 +155,11 @@ def _converted(value: Any, kinds: tuple[Any, ...]) -> Any:
             return bool(value)
         if kind is str and isinstance(value, str):
             return str(value)
-        number = not isinstance(value, (bool, np.bool_)) and isinstance(value, Real)
-        if kind is int and number and isinstance(value, Integral):
-            return int(value)
-        if kind is float and number:
-            return float(value)
+        number: Any = value if isinstance(value, Real) and not isinstance(value, (bool, np.bool_)) else None
+        if kind is int and isinstance(number, Integral):
+            return int(number)
+        if kind is float and number is not None:
+            return float(number)
         if get_origin(kind) is tuple and isinstance(value, (list, tuple, np.ndarray)):
             parts = tuple(_converted(part, get_args(kind)[:1]) for part in value)
             if _UNFIT not in parts:

@@ -66,7 +66,8 @@ class BOHB(Hyperband):
 
     Under a resource limit (an objective with constraints) a configuration that breaks it counts as worse than all that
     keep it, the more the further it breaks it, whatever infeasible reward the objective names;
-    ``analytic_constraints`` avoids training what is known to break it. With a vector of rewards each draw models another random scalarisation (`parego`; Knowles, 2006)
+    ``analytic_constraints`` avoids training what is known to break it. With a vector of rewards each draw models
+    another random scalarisation (`parego`; Knowles, 2006)
     and proposes nothing that was tried already, and the brackets promote front by front.
     """
 

@@ -87,7 +87,7 @@ class Reinforce(AskTellAgent):
         self._worst = min(self._worst, rewards[violations == 0].min(initial=np.inf))
         if not np.isfinite(self._worst):
             return  # nothing has succeeded yet, so there is nothing to compare with
-        told = np.where(violations == 0, rewards, self._worst - np.where(ok, violations, 0.0))
+        told = np.where(violations == 0, rewards, self._worst - np.where(np.isfinite(violations), violations, 0.0))
         for row, reward in zip(actions[:, : self._n], told, strict=True):
             self._baseline.add(float(reward))  # first, as NAS-Bench-201's code does
             self._waiting.append((row, float(reward) - self._baseline.value))

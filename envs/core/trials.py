@@ -1,4 +1,4 @@
-"""Trials: candidates in live training, each with a number, told in the order in which they end (or have ended before)."""
+"""Trials: candidates in live training, each with a number, told in the order in which they end (or once ended)."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def search(space, values: FloatArray, forms: NDArray[np.int64], seed: int) -> li
     for _ in range(max(QUERIES)):
         row = agent.ask(1)
         asked.append(place[row[0].tobytes()])
-        agent.tell(row, values[asked[-1:]], np.ones(1, dtype=bool), {})
+        agent.tell(row, values[asked[-1:]], np.ones(1, dtype=bool), {"trial": np.array([len(asked) - 1])})
     return asked
 
 

@@ -62,5 +62,5 @@ def test_it_walks_constrained_and_huge_spaces(space):
 def test_a_start_outside_is_one_line():
     with pytest.raises(ValueError, match=r"start=18: the space 'chain' has the indices 0\.\.17"):
         indices(1, start=18)
-    with pytest.raises(ValueError, match="stride=-1: give at least 0"):
+    with pytest.raises(ValueError, match="stride=-1: give an integer of at least 0"):
         make_agent("grid", stride=-1)

@@ -7,6 +7,7 @@ from pynascent.agents import make_agent
 from pynascent.envs import SearchBudget
 from pynascent.envs.spaces import ChainSpace, NASBench201Space
 
+from support.by_hand import numbered
 from support.landscape import make_env
 
 SPACE = NASBench201Space()
@@ -14,6 +15,7 @@ SPACE = NASBench201Space()
 
 def play(agent, score, evaluations, seed=0, batch=1):
     """Ask and tell without an environment; returns the rows in order of asking."""
+    numbered(agent)
     agent.begin(SPACE, (), np.random.default_rng(seed))
     rows = []
     while len(rows) < evaluations:
@@ -120,5 +122,5 @@ def test_batches_and_results_out_of_order_still_climb(improvement, batch):
 
 
 def test_an_unknown_improvement_lists_the_known_ones():
-    with pytest.raises(ValueError, match="improvement='steepest': choose first or best"):
+    with pytest.raises(ValueError, match="improvement='steepest': give one of first, best"):
         make_agent("local_search", improvement="steepest")

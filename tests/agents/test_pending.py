@@ -1,4 +1,4 @@
-"""What is under way is found again by its action."""
+"""What is under way is found again by its trial."""
 
 import numpy as np
 import pytest
@@ -6,12 +6,15 @@ import pytest
 from pynascent.agents.pending import Pending
 
 
-def test_equal_actions_are_told_in_the_order_of_asking_and_only_once():
-    pending, one, other = Pending(), np.array([1, 2]), np.array([2, 1])
-    for action, note in ((one, "a"), (other, "b"), (one, "c")):
-        pending.add(action, note)
+def test_trials_are_told_in_any_order_and_only_once():
+    pending = Pending()
+    assert [pending.add(note) for note in "abc"] == [0, 1, 2]
     assert len(pending) == 3
-    assert [pending.take(one), pending.take(other), pending.take(one)] == ["a", "b", "c"]
-    assert len(pending) == 0
-    with pytest.raises(ValueError, match=r"the action \[1, 2\] was told, but it was not asked for"):
-        pending.take(one)
+    assert pending.told({"trial": np.array([2, 0])}) == ["c", "a"]
+    assert len(pending) == 1
+    for trial in (2, 7):
+        with pytest.raises(ValueError, match=f"the trial {trial} was told, but it was not asked for or is told"):
+            pending.take(trial)
+    with pytest.raises(ValueError, match=r"infos\['trial'\] is missing"):
+        pending.told({})
+    assert pending.add("d") == 3 and pending.take(1) == "b"

@@ -6,11 +6,13 @@ import pytest
 from pynascent.agents import make_agent
 from pynascent.envs.spaces import NASBench201Space
 
+from support.by_hand import numbered
+
 SPACE = NASBench201Space()
 
 
 def begun(**settings):
-    agent = make_agent("genetic", **settings)
+    agent = numbered(make_agent("genetic", **settings))
     agent.begin(SPACE, (), np.random.default_rng(0))
     return agent
 
@@ -33,7 +35,7 @@ def test_crossover_takes_each_choice_from_either_parent():
     agent = begun(population_size=2, tournament=1, crossover=1.0, mutation=0.0)
     founders = np.array([[0] * 6, [4] * 6])
     tell(agent, agent.ask(2), [1, 1])
-    agent._population = [(row, np.zeros(1)) for row in founders]
+    agent._population = [(row, np.zeros(1), 0.0) for row in founders]
     children = agent.ask(2000)
     assert set(np.unique(children)) == {0, 4}
     mixed = children[(children == 0).any(axis=1) & (children == 4).any(axis=1)]

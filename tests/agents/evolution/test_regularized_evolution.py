@@ -6,11 +6,13 @@ import pytest
 from pynascent.agents import make_agent
 from pynascent.envs.spaces import NASBench201Space
 
+from support.by_hand import numbered
+
 SPACE = NASBench201Space()
 
 
 def begun(**settings):
-    agent = make_agent("regularized_evolution", **settings)
+    agent = numbered(make_agent("regularized_evolution", **settings))
     agent.begin(SPACE, (), np.random.default_rng(0))
     return agent
 
@@ -80,5 +82,5 @@ def test_founders_are_counted_while_under_way():
 
 
 def test_ranges_are_checked():
-    with pytest.raises(ValueError, match="sample_size=0: give at least 1"):
+    with pytest.raises(ValueError, match="sample_size=0: give an integer of at least 1"):
         make_agent("regularized_evolution", sample_size=0)

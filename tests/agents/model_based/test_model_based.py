@@ -9,6 +9,7 @@ from pynascent.agents.model_based.targets import standardised
 from pynascent.envs import SearchBudget
 from pynascent.envs.spaces import ChainSpace, NASBench101Space, VisionTransformerSpace
 
+from support.by_hand import numbered
 from support.landscape import Landscape, make_env
 
 MODELS = ["bayesian_optimization", "predictor"]
@@ -30,6 +31,7 @@ def additive(space, seed=0):
 def play(agent, space, evaluations, seed=0, batch=1):
     """Ask and tell, and return the actions."""
     accuracy = additive(space)
+    numbered(agent)
     agent.begin(space, (), np.random.default_rng(seed))
     actions = []
     for _ in range(0, evaluations, batch):
@@ -74,7 +76,7 @@ def test_results_may_come_late_and_in_any_order(name):
     space, landscape = ChainSpace(), Landscape(3)
     histories = []
     for _ in range(2):
-        agent, running, order = make_agent(name), [], []
+        agent, running, order = numbered(make_agent(name)), [], []
         agent.begin(space, (), np.random.default_rng(5))
         for _ in range(30):
             while len(running) < 6:
@@ -93,7 +95,7 @@ def test_results_may_come_late_and_in_any_order(name):
 @pytest.mark.parametrize("failing", ["all", "some"])
 def test_failures_are_survived(name, failing):
     space, landscape = ChainSpace(), Landscape(0)
-    agent = make_agent(name)
+    agent = numbered(make_agent(name))
     agent.begin(space, (), np.random.default_rng(0))
     failed = 0
     for _ in range(30):
@@ -156,7 +158,7 @@ def test_targets_spread_the_best_and_compress_the_worst():
 @pytest.mark.parametrize("name", ALL)
 def test_settings_out_of_range_are_one_line(name):
     field = {"dehb": "population", "tpe": "candidates"}.get(name, "members")
-    with pytest.raises(ValueError, match=f"{field}=0: give at least") as error:
+    with pytest.raises(ValueError, match=f"{field}=0: give a.* of at least") as error:
         make_agent(name, **{field: 0})
     assert "\n" not in str(error.value)
     assert name in AGENTS

@@ -8,6 +8,8 @@ from pynascent.agents.model_based.feature_blocks import cost_columns
 from pynascent.agents.model_based.random_forest import RandomForest, _best_split, _draw_columns, _Splits
 from pynascent.envs.spaces import ChainSpace, SearchSpace
 
+from support.by_hand import numbered
+
 
 def friedman(count, rng):
     """Ten columns of which five count (Friedman, 1991), with noise."""
@@ -92,14 +94,14 @@ def test_costs_are_read_where_they_are_arithmetic():
 
 @pytest.mark.parametrize("forest", [-0.1, 1.5])
 def test_a_share_is_from_0_to_1(forest):
-    with pytest.raises(ValueError, match="give a share, 0 to 1"):
+    with pytest.raises(ValueError, match=r"forest=.*: give a number of at least 0, at most 1"):
         make_agent("bayesian_optimization", forest=forest)
 
 
 def test_the_forest_is_heard():
     space, asked = ChainSpace(), []
     for forest in (1e-9, 0.5):  # both grow trees, so that both draw alike
-        agent = make_agent("bayesian_optimization", forest=forest)
+        agent = numbered(make_agent("bayesian_optimization", forest=forest))
         agent.begin(space, (), np.random.default_rng(0))
         rows = []
         for _ in range(20):

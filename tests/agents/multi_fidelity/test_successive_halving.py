@@ -7,6 +7,7 @@ from pynascent.agents import make_agent
 from pynascent.agents.multi_fidelity.asha import Rung
 from pynascent.envs import SearchBudget
 
+from support.by_hand import numbered
 from support.landscape import Landscape, make_env
 
 
@@ -41,7 +42,7 @@ def test_a_rung_promotes_the_best_third_once():
 
     def tell(name, reward, ok=True):
         names[name] = np.array([len(names)])
-        rung.tell(names[name], reward, ok)
+        rung.tell(names[name], reward, 0.0 if ok else np.inf)
 
     def promoted(count):
         found = [rung.promote(3.0) for _ in range(count)]
@@ -63,12 +64,12 @@ def test_a_rung_promotes_the_best_third_once():
 def test_failures_are_never_promoted_however_many():
     rung = Rung()
     for _ in range(30):
-        rung.tell(np.zeros(1), -np.inf, False)
+        rung.tell(np.zeros(1), -np.inf, np.inf)
     assert rung.promote(3.0) is None
 
 
 def test_asha_by_hand():
-    agent = make_agent("asha")
+    agent = numbered(make_agent("asha"))
     agent.begin(Landscape().space, (1, 3, 9, 27), np.random.default_rng(0))
     n = agent._space.n
 

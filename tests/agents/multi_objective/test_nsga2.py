@@ -14,6 +14,7 @@ from pynascent.agents.multi_objective.nondominated import (
 )
 from pynascent.envs import Objective, SearchBudget, SearchEnv, SearchTask, SearchVectorEnv
 
+from support.by_hand import numbered
 from support.landscape import Landscape
 
 TERMS = {"accuracy": 1.0, "flops": -1e-3}
@@ -107,15 +108,15 @@ def test_survivors_are_whole_fronts_and_the_least_crowded_of_the_last():
     rows = np.arange(8)[:, None].repeat(agent._space.n, axis=1)
     # One front of seven on a line, unevenly spread, and one dominated: the ends stay, and the loneliest two.
     values = [[0, 6], [0.1, 5.9], [2, 4], [3.5, 2.5], [3.6, 2.4], [5.8, 0.2], [6, 0], [0, 0]]
-    members = [(row, np.array(value, dtype=float)) for row, value in zip(rows, values, strict=True)]
+    members = [(row, np.array(value, dtype=float), 0.0) for row, value in zip(rows, values, strict=True)]
     kept = agent.survivors(members[:4], members[4:])
     # half the crowding distances of 2, 5 and 4 are 3.4 / 6, 2.4 / 6 and 2.3 / 6
-    assert sorted(int(row[0]) for row, _ in kept) == [0, 2, 5, 6]
+    assert sorted(int(row[0]) for row, _, _ in kept) == [0, 2, 5, 6]
 
 
 def test_children_are_new_unless_duplicates_are_allowed():
     for allowed in (False, True):
-        agent = make_agent("nsga2", population_size=10, duplicates=allowed)
+        agent = numbered(make_agent("nsga2", population_size=10, duplicates=allowed))
         agent.begin(Landscape().space, (), np.random.default_rng(0))
         known = agent.ask(10)
         agent.tell(known, np.random.default_rng(1).random((10, 2)), np.ones(10, dtype=bool), {})
@@ -131,7 +132,7 @@ def test_a_scalar_environment_with_a_vector_of_rewards_does():
 
 
 def test_the_front_of_a_small_space_is_found_exactly():
-    agent = make_agent("nsga2", population_size=12)
+    agent = numbered(make_agent("nsga2", population_size=12))
     agent.begin(Landscape().space, (), np.random.default_rng(3))
     cardinalities = agent._space.cardinalities
     values = [np.random.default_rng(4 + j).random((int(k), 2)) for j, k in enumerate(cardinalities)]

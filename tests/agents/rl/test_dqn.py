@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pynascent.agents import make_agent
-from pynascent.agents.rl.dqn import Memory
+from pynascent.agents.rl.replay_memory import Memory
 from pynascent.envs import SearchBudget
 
 from support.landscape import make_env

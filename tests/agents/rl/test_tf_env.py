@@ -16,7 +16,7 @@ FIRST, MID, LAST = 0, 1, 2
 @pytest.fixture(scope="module")
 def tf_env():
     tensorflow_for_agents()
-    from pynascent.agents.rl import tf_environment as tf_env
+    from pynascent.agents import tf_env
 
     return tf_env
 
