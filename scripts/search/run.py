@@ -15,7 +15,7 @@ from ...agents import PPO
 from ...envs import SearchBudget, SearchHistory, SearchTask
 from ...envs.core.action_record import record_actions
 from ..files import replace_file, write_json
-from ..judging import MEASURED, violation
+from ..judging import MEASURED, best_row, violation
 from ..plots import plot_search
 from ..progress import SearchProgress
 from ..versions import versions
@@ -120,7 +120,7 @@ def _finish(
     configuration: SearchConfiguration, folder: RunFolder, task: SearchTask, history: SearchHistory, seconds: float
 ) -> dict[str, Any]:
     vector = task.objective.objective.vector
-    best = None if vector else history.best()
+    best = best_row(history, task)
     failed = [row for row in history if row["status"] not in MEASURED]
     incomplete = [row for row in history if row["status"] == "incomplete"]
     wrong = [*failed, *incomplete][:1]
