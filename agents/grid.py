@@ -50,14 +50,15 @@ class Grid(OneByOneAgent):
     def check_environment(self, env: AnyEnv) -> None:
         """Refuse a start beyond the space."""
         space, start = as_searchable(env).task.space, self.settings.start
-        if start is not None and start >= space.size:
-            raise ValueError(f"start={start}: the space {space.name!r} has the indices 0..{space.size - 1}")
+        size = space.size if space.listed is None else len(space.listed)
+        if start is not None and start >= size:
+            raise ValueError(f"start={start}: the space {space.name!r} has the indices 0..{size - 1}")
 
     def start(self) -> None:
         """Choose where the walk begins, and its step."""
-        size = self._space.size
+        size = self._size = len(self._listed) if self._listed is not None else self._space.size
         s = self.settings
-        drawn = sum(int(v) * w for v, w in zip(self.draw(), self._weights(), strict=True))
+        drawn = sum(int(v) * w for v, w in zip(self.draw(), self._weights(), strict=True)) % size
         self._index = drawn if s.start is None else s.start
         # 610 / 987 are Fibonacci numbers: the golden section in integers, whatever the size.
         stride = max(s.stride or size * 610 // 987, 1)
@@ -66,19 +67,24 @@ class Grid(OneByOneAgent):
         self._stride, self._seen, self._found = stride, 0, 0
         self._block: list[np.ndarray] = []
 
+    @property
+    def _listed(self) -> np.ndarray | None:
+        """The architectures of a space that is a list of them: its indices are places in the list."""
+        return self._space.listed
+
     def propose(self) -> tuple[np.ndarray, None]:
         """Return the next architecture of the walk."""
         while not self._block:
-            if self._seen >= self._space.size:
+            if self._seen >= self._size:
                 warnings.warn(
                     f"grid search has evaluated all {self._found} architectures of the space {self._space.name!r}: "
                     "it starts over",
                     stacklevel=2,
                 )
                 self._seen, self._found = 0, 0
-            count = min(_BLOCK, self._space.size - self._seen)
-            indices = [(self._index + i * self._stride) % self._space.size for i in range(count)]
-            self._index = (self._index + count * self._stride) % self._space.size
+            count = min(_BLOCK, self._size - self._seen)
+            indices = [(self._index + i * self._stride) % self._size for i in range(count)]
+            self._index = (self._index + count * self._stride) % self._size
             self._seen += count
             rows = self._rows(indices)
             self._block = list(rows[self._space.valid(rows)][::-1])
@@ -90,6 +96,8 @@ class Grid(OneByOneAgent):
 
     def _rows(self, indices: list[int]) -> np.ndarray:
         """Return the architectures ``(b, n)`` at these indices; a space may have more than int64 can name."""
+        if self._listed is not None:
+            return self._listed[indices]
         if self._space.size <= np.iinfo(np.int64).max:
             return self._space.from_index(np.array(indices, dtype=np.int64))
         cardinalities = [int(k) for k in self._space.cardinalities]

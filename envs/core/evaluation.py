@@ -32,6 +32,7 @@ class Status(IntEnum):
     CRASHED = 2  # the training failed again and again; the evaluator's log says why
     UNPAID = 3  # the search's budget did not cover it: it was not evaluated, or is not delivered
     INCOMPLETE = 4  # trained, but a later stage failed: what that stage measures is missing (NaN)
+    MISSING = 5  # the table that answers has no row for it
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,15 @@ class SearchSpace(ABC):
         choices: the decisions, in the order in which the Build formulation takes them.
     """
 
+    distinct: int | None = None
+    """Number of isomorphism classes, for a space that is too large to list them and knows it."""
+
+    invalid_reason: str = "its options do not go together"
+    """What is wrong with a row that `valid` refuses, for messages."""
+
+    listed: IntArray | None = None  # (rows, n)
+    """The architectures themselves, for a space that is a list of them: drawing at random may then never find one."""
+
     canonical_keeps_cost: bool = True
     """Whether an architecture and its canonical form always cost the same (dead parts may be counted)."""
 
@@ -227,7 +236,7 @@ class SearchSpace(ABC):
             row = int(np.argmax(invalid))
             raise ValueError(
                 f"architecture {row}, {array[row].tolist()}, is not valid in the space {self.name!r}: "
-                "its options do not go together"
+                f"{self.invalid_reason}"
             )
         return array
 

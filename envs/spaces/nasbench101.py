@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike
 from ..network.graph import Network, NetworkBuilder, Shape
 from .additive import count_parts, named_columns
 from .base import BoolArray, Choice, FloatArray, IntArray, SearchSpace
-from .cell_features import path_counts
-from .cell_graphs import canonical_graphs, connected, edge_list, live_vertices, missing_edges
+from .cells.features import path_counts
+from .cells.graphs import canonical_graphs, connected, edge_list, live_vertices, missing_edges
 from .nasbench101_cost import CellParts, vertex_widths
 
 OPERATIONS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
@@ -74,6 +74,8 @@ class NASBench101Space(SearchSpace):
         choices = [Choice(f"edge_{i}_{j}", (0, 1)) for i, j in self._edges]
         choices.extend(Choice(f"operation_{v}", OPERATIONS) for v in range(1, vertices - 1))
         super().__init__("nasbench101", choices)
+        # The published count; other sizes would have to be listed.
+        self.distinct = 423_624 if (vertices, max_edges) == (7, 9) else None
 
     def config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

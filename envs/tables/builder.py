@@ -14,7 +14,7 @@ from ..spaces import SearchSpace
 from ..spaces.forms import canonical_forms
 from .blocks import encode
 from .categorical import config_of_space
-from .checks import check_coverage, check_units, check_values, first_bad, known_index
+from .checks import check_coverage, check_units, check_values, first_bad, known_index, whole_count
 from .errors import TableError
 from .format import Payload, Table
 from .header import Column, Header
@@ -62,7 +62,7 @@ class TableData:
         fidelities: epochs that can be asked for; None for all of the search metric's.
         cost_metric: the metric in seconds that an evaluation costs; None charges ``nominal_seconds`` an epoch.
         canonical: rows exist for canonical forms only.
-        partial: the table need not cover the space.
+        partial: the table need not cover the space. The file says whether it does.
     """
 
     name: str
@@ -120,6 +120,21 @@ class TableData:
             provenance=dict(header.provenance),
         )
 
+    def add(self, metrics: Sequence[MetricData], licence: str, citation: str, provenance: Mapping[str, str]) -> None:
+        """Add columns that another source has for the same rows, in place of any of the same names.
+
+        Args:
+            metrics: the columns, in the order of ``architectures``.
+            licence: of that source, appended once.
+            citation: likewise.
+            provenance: how they were made.
+        """
+        names = {data.metric.name for data in metrics}
+        self.metrics = [*(data for data in self.metrics if data.metric.name not in names), *metrics]
+        self.licence = self.licence if licence in self.licence else f"{self.licence}, {licence}"
+        self.citation = self.citation if citation in self.citation else f"{self.citation} {citation}"
+        self.provenance = {**self.provenance, **{f"joined {key}": value for key, value in provenance.items()}}
+
     def write(self, path: str | Path) -> Table:
         """Check everything, write the file (all of it or nothing) and return it opened.
 
@@ -127,7 +142,7 @@ class TableData:
             TableError: rows are missing, twice, unknown or invalid; a value is not finite, out of its range
                 or in another unit; or the parts do not fit together. The message names the first.
         """
-        payload, order = Payload(), None
+        payload, order, partial = Payload(), None, False
         whole_space = self.architectures is None and not self.canonical and not self.space.constrained
         index = matrix = None
         if whole_space:
@@ -139,6 +154,8 @@ class TableData:
             architectures = architectures[order]
             keys = None if keys is None else keys[order]
             check_coverage(self.space, architectures, keys, self.canonical, self.partial)
+            # A table that was declared partial and covers all is not partial.
+            partial = self.partial and whole_count(self.space, self.canonical) != rows
             if keys is None:
                 matrix = payload.add(_small(architectures))
             elif len(keys) != self.space.size or not np.array_equal(keys, np.arange(len(keys))) or self.canonical:
@@ -166,7 +183,7 @@ class TableData:
             cost_metric=self.cost_metric,
             nominal_seconds=self.nominal_seconds,
             canonical=self.canonical,
-            partial=self.partial,
+            partial=partial,
             index=index,
             matrix=matrix,
             source=self.source,

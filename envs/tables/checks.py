@@ -57,10 +57,14 @@ def check_coverage(
             )
     if partial:
         return
+    total = whole_count(space, canonical)
+    if total == len(architectures):  # different and valid ones, as many as there are
+        return
     if keys is None or space.size > ENUMERABLE:
         raise TableError(
-            f"whether {len(architectures)} rows cover the space {space.name!r} of {space.size:.3g} combinations "
-            "cannot be checked by listing it: declare the table partial"
+            f"{len(architectures)} rows do not cover the space {space.name!r} of "
+            f"{space.size if total is None else total:.6g} {'combinations' if total is None else 'architectures'}"
+            f"{', as far as can be told without listing it' if total is None else ''}: declare the table partial"
         )
     total, absent = 0, None
     for block in canonical_forms(space) if canonical else space.enumerate():
@@ -73,6 +77,22 @@ def check_coverage(
             f"{total - len(architectures)} of {total} architectures are missing, the first is "
             f"{space.to_string(absent)}: add them, or declare the table partial"
         )
+
+
+def whole_count(space: SearchSpace, canonical: bool) -> int | None:
+    """Return how many rows a table of the whole space has; None where only listing a large space would tell.
+
+    Args:
+        space: the search space.
+        canonical: whether rows stand for isomorphism classes.
+    """
+    if canonical:
+        if space.distinct is None and space.size <= ENUMERABLE:
+            return sum(len(block) for block in canonical_forms(space))
+        return space.distinct
+    if space.constrained and space.size > ENUMERABLE and type(space).count is SearchSpace.count:
+        return None  # it would enumerate
+    return space.count()
 
 
 def check_values(metric: Metric, values: FloatArray, describe: Callable[[int], str]) -> None:

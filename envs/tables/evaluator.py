@@ -10,13 +10,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..core.evaluation import MEAN_SEED, Evaluation, FloatArray, IntArray, Metric
+from ..core.suggestions import did_you_mean
 from ..spaces import SearchSpace, space_from_config
 from .categorical import space_of_header
 from .checks import ENUMERABLE
+from .covered import CoveredSpace
 from .errors import TableError
 from .finding import open_table
 from .format import Table
 from .gather import ColumnReader, LazyColumns
+from .missing import MODES, MissingRows
 from .selection import RowLookup, decoded_architectures
 
 
@@ -38,12 +41,24 @@ class TableEvaluator:
 
     It pickles and copies by its arguments, and refuses to reopen a table whose contents have changed.
 
+    **Architectures that a partial table lacks** are answered as ``missing`` says:
+
+    ========  =================================================================================================
+    failed    a failed evaluation of the status ``missing``: accuracy 0, NaN for metrics without a worst value,
+              FLOPs and parameters as the space counts them (its largest FLOPs where it cannot), at the mean
+              cost of the table's rows; the default
+    mask      they are no architectures: `space` is a `CoveredSpace`, whose masks leave only options that lead
+              to a row, and whose samples are rows
+    error     a `TableError` that names the first
+    ========  =================================================================================================
+
     Args:
         table: a table's name, a path, or an open `Table`.
         space: the search space, if the table's own description of it is not to be used: an object, or plain
             JSON. A table of a space of your own Python class needs it, since no file may name code to run.
         fidelities: epochs to offer, ascending, some of the table's; None for all.
         metrics: metrics to offer; None for all.
+        missing: what to answer for architectures that a partial table lacks; None for ``"failed"``.
 
     Raises:
         MissingTableError: there is no such table; the message names the command that gets it.
@@ -56,6 +71,7 @@ class TableEvaluator:
         seeds: the trainings that exist.
         search_metric: the metric that a search maximises.
         table: the open table.
+        missing: what is answered for architectures that the table lacks.
     """
 
     def __init__(
@@ -64,14 +80,22 @@ class TableEvaluator:
         space: SearchSpace | Mapping[str, Any] | None = None,
         fidelities: Sequence[int] | None = None,
         metrics: Sequence[str] | None = None,
+        missing: str | None = None,
         _sha256: str | None = None,
     ) -> None:
-        self._arguments = (table, space, fidelities, metrics)
+        self._arguments = (table, space, fidelities, metrics, missing)
+        if missing is not None and missing not in MODES:
+            raise TableError(f"missing={missing!r}{did_you_mean(str(missing), MODES)}: choose {', '.join(MODES)}")
         self.table = table if isinstance(table, Table) else open_table(table)
         header = self.table.header
         if _sha256 not in (None, header.sha256):
             raise TableError(f"the table {self.table.path} is not the one it was: its contents have changed")
-        self.space = _space(self.table, space)
+        if isinstance(space, CoveredSpace):
+            space, missing = space.whole, missing or "mask"
+        self.space = whole = _space(self.table, space)
+        self.missing = missing or "failed"
+        if self.missing == "mask" and header.partial:
+            self.space = CoveredSpace(self.table, whole)
         self.search_metric = header.search_metric
         self.fidelities: tuple[int, ...] = _fidelities(self.table, fidelities)
         names = list(header.columns) if metrics is None else list(dict.fromkeys(metrics))
@@ -84,11 +108,12 @@ class TableEvaluator:
             self._cost = ColumnReader(self.table, header.cost_metric, self.fidelities)
         self._nominal = np.array(self.fidelities) * header.nominal_seconds  # (fidelities,)
         self._number = {epochs: i for i, epochs in enumerate(self.fidelities)}
-        self._lookup = RowLookup(self.table, self.space)
+        self._lookup = RowLookup(self.table, whole)
+        self._absent = MissingRows(whole, self.metrics, self._cost, self._nominal, header.rows)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle and copy by the arguments, and the checksum of what they led to."""
-        return TableEvaluator, (*self._arguments, self.table.header.sha256)
+        return type(self), (*self._arguments, self.table.header.sha256)
 
     def __repr__(self) -> str:
         """Show the table and what is offered."""
@@ -108,7 +133,8 @@ class TableEvaluator:
         Metrics are looked up one by one when they are first read.
 
         Raises:
-            TableError: an architecture is not in the table, or an epoch or seed is not; it is named.
+            TableError: an epoch or seed is not in the table, or an architecture where ``missing="error"``; it is
+                named.
             ValueError: a row is no architecture of the space.
         """
         epochs, seeds = np.array(epochs, dtype=np.int64), np.array(seeds, dtype=np.int64)
@@ -117,7 +143,17 @@ class TableEvaluator:
             raise TableError(f"{b} architectures with epochs {epochs.shape} and seeds {seeds.shape}: each needs ({b},)")
         if b == 1 and type(architectures) is np.ndarray and architectures.dtype == np.int64:
             return self._evaluate_one(architectures, epochs, seeds)
-        rows = self._rows(architectures)
+        return self._evaluate_many(architectures, epochs, seeds)
+
+    def _evaluate_many(self, architectures: IntArray, epochs: IntArray, seeds: IntArray) -> Evaluation:
+        b, rows = len(architectures), self._lookup.find(architectures)
+        absent = None
+        if not self._lookup.total and len(rows) and rows.min() < 0:
+            if self.missing == "error":
+                self._rows(architectures)
+            self.space.check(architectures)
+            absent = rows < 0
+            rows[absent] = 0
         fidelity, seed = self._fidelity_numbers(epochs), self._seed_numbers(seeds)
         if self._cost is not None:
             cost = self._cost.gather(rows, fidelity, seed)
@@ -125,9 +161,12 @@ class TableEvaluator:
             cost = np.full(b, self._nominal[fidelity])
         else:
             cost = self._nominal.take(fidelity)
-        return Evaluation(
+        found = Evaluation(
             np.zeros(b, dtype=np.int8), epochs, seeds, LazyColumns(self._readers, rows, fidelity, seed), cost
         )
+        if absent is None:
+            return found
+        return self._absent.fill(found, absent, np.asarray(architectures, dtype=np.int64), fidelity)
 
     def _evaluate_one(self, architectures: IntArray, epochs: IntArray, seeds: IntArray) -> Evaluation:
         """Do the same for a single row, without array arithmetic: scalar environments live on this."""
@@ -135,7 +174,7 @@ class TableEvaluator:
             self.space.check(architectures)
         row = self._lookup.find_one(architectures[0])
         if row < 0:
-            self._rows(architectures)
+            return self._evaluate_many(architectures, epochs, seeds)
         seed = seeds.item()
         fidelity = self._number.get(epochs.item())
         if fidelity is None or not MEAN_SEED <= seed <= self._most:
@@ -156,7 +195,8 @@ class TableEvaluator:
             self.space.check(bad)
             raise TableError(
                 f"the table {self.table.header.name!r} has no row for {self.space.to_string(bad[0])}: it covers "
-                f"{self.table.header.rows} architectures of the space; ask covers(architectures) before"
+                f"{self.table.header.rows} architectures of the space; ask covers(architectures) before, or search it "
+                "with missing='failed' or missing='mask'"
             )
         return rows
 
@@ -210,7 +250,7 @@ class TableEvaluator:
 
     def architectures(self) -> IntArray:
         """Return the table's architectures ``(rows, n)``, in the order of `values`."""
-        listed = decoded_architectures(self.table, self.space)
+        listed = decoded_architectures(self.table, self._lookup.space)
         return self.space.from_index(np.arange(self.space.size)) if listed is None else listed
 
     def values(self, metric: str, epochs: int | None = None, seed: int = MEAN_SEED) -> FloatArray:
@@ -262,7 +302,7 @@ class TableEvaluator:
 
     def _row_of_each(self) -> IntArray | None:
         """Return the row of each architecture of the space ``(space.size,)``, −1 for none; None where they agree."""
-        header, space = self.table.header, self.space
+        header, space = self.table.header, self._lookup.space
         if header.index is None and header.matrix is None:
             return None
         if space.size > ENUMERABLE:

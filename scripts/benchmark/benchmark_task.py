@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from ...envs import METRICS, TASKS, Evaluation, Evaluator, Objective, SearchTask, objective_from_config
-from ...envs.core.evaluation import MEAN_SEED, FloatArray, IntArray, TabularEvaluator
+from ...envs.core.evaluation import MEAN_SEED, AsyncEvaluator, FloatArray, IntArray, Metric, TabularEvaluator
 from ...envs.core.objective import BoundObjective, flops_isi_objective
 from ...envs.core.tasks import make_evaluator
 from ...envs.tables import TableError, TableEvaluator, find_table
@@ -19,14 +20,30 @@ from .choices import TaskChoice
 from .protocols import Protocol, fixed_seed
 
 _VECTOR = {"accuracy": 1.0, "ln_flops": -1.0}
+OWN_METRICS = 32
+"""Columns of a table's own that every row of a run keeps, at most."""
 
 
-class Competition:
+@dataclass
+class JudgedRows:
+    """How rows are judged beside the reward that the agent saw.
+
+    Attributes:
+        value: ``(b,)`` the scalar objective, to be maximised; NaN where a row failed, was of other epochs than the
+            protocol's, or breaks a constraint.
+        report: ``(b,)`` the metric of the test split, as it is; NaN where unknown.
+        terms: ``(b, k)`` the objectives between which there is a trade-off, to be maximised; NaN as ``value``.
+        violation: ``(b,)`` by how much a row breaks the constraints; ∞ where it failed.
+    """
+
+    value: FloatArray
+    report: FloatArray
+    terms: FloatArray
+    violation: FloatArray
+
+
+class BenchmarkTask:
     """A task under a protocol.
-
-    A run's rows are judged by three columns beside the reward that the agent saw: its ``value`` (the scalar
-    objective, at the protocol's epochs), its ``report`` (test accuracy) and its ``terms`` (the objectives
-    between which there is a trade-off, each to be maximised).
 
     Args:
         choice: the task.
@@ -50,22 +67,23 @@ class Competition:
         several = len(self.objective.terms) > 1
         if several:
             self.vector_objective: Objective | None = _form(chosen, vector=True)
+        elif "flops" in full.metrics and self.accuracy != "flops":
+            self.vector_objective = Objective(_VECTOR, self.objective.constraints, vector=True)
         else:
-            self.vector_objective = Objective(_VECTOR, vector=True) if "flops" in full.metrics else None
-        self.evaluator = _relevant(full, {self.accuracy, *needed})
+            self.vector_objective = None
+        self.evaluator = _with_metrics(full, {self.accuracy, *needed})
+        self.report_metric = _report_metric(self.accuracy, self.evaluator.metrics)
         self.epochs = protocol.value_epochs(self.evaluator.fidelities, choice.label)
         self.tabular = isinstance(self.evaluator, TabularEvaluator)
         self._value = self.objective.bind(self.evaluator.metrics, self.accuracy)
         self._terms: BoundObjective | None = None
         if self.vector_objective is not None:
-            self._terms = Objective(
-                self.vector_objective.terms, self.vector_objective.constraints, float("nan"), vector=True
-            ).bind(self.evaluator.metrics, self.accuracy)
+            self._terms = self.vector_objective.bind(self.evaluator.metrics, self.accuracy)
 
     @property
     def live(self) -> bool:
-        """Whether candidates are trained for real, by workers of their own."""
-        return TASKS[self.choice.task].install == "train"
+        """Whether candidates are trained for real, by workers of their own: the evaluator hands them out later."""
+        return isinstance(self.evaluator, AsyncEvaluator)
 
     def task(self, vector: bool) -> SearchTask:
         """Make the task of one run.
@@ -87,37 +105,39 @@ class Competition:
 
     # -- the columns by which a run is judged -----------------------------------------------------------
 
-    def values(self, evaluation: Evaluation) -> FloatArray:
-        """Return the value of each row ``(b,)``; NaN where it failed or was of other epochs."""
-        return np.where(evaluation.ok & (evaluation.epochs == self.epochs), self._value(evaluation), np.nan)
+    def judge(self, architectures: IntArray, evaluation: Evaluation) -> JudgedRows:
+        """Return how the rows of ``(b, n)`` architectures are judged."""
+        values, violations = self._value.judge(evaluation)
+        counted = (violations == 0) & (evaluation.epochs == self.epochs)
+        terms = np.empty((len(evaluation), 0))
+        if self._terms is not None:
+            found, broken = self._terms.judge(evaluation)
+            terms = np.where(((broken == 0) & (evaluation.epochs == self.epochs))[:, None], found, np.nan)
+        return JudgedRows(
+            np.where(counted, values, np.nan), self._reports(architectures, evaluation), terms, violations
+        )
 
-    def terms(self, evaluation: Evaluation) -> FloatArray:
-        """Return the objectives of each row ``(b, k)``; NaN where there is no value, or no feasible one."""
-        if self._terms is None:
-            return np.empty((len(evaluation), 0))
-        counted = evaluation.ok & (evaluation.epochs == self.epochs)
-        return np.where(counted[:, None], self._terms(evaluation), np.nan)
-
-    def reports(self, architectures: IntArray, evaluation: Evaluation) -> FloatArray:
-        """Return the test accuracy of each row ``(b,)``: a table's, or that of the training itself; or NaN."""
-        if "test_accuracy" not in evaluation.metrics:
+    def _reports(self, architectures: IntArray, evaluation: Evaluation) -> FloatArray:
+        """Return the test metric of each row ``(b,)``: a table's, or that of the training itself; or NaN."""
+        metric = self.report_metric
+        if metric is None:
             return np.full(len(evaluation), np.nan)
         if not self.tabular:
-            return np.where(evaluation.ok, evaluation["test_accuracy"], np.nan)
+            return np.where(evaluation.ok, evaluation[metric.name], np.nan)
         b = len(architectures)
         epochs = np.full(b, self.protocol.report_epochs or self.evaluator.fidelities[-1])
-        return np.array(self.evaluator.evaluate(architectures, epochs, np.full(b, MEAN_SEED))["test_accuracy"])
+        found = self.evaluator.evaluate(architectures, epochs, np.full(b, MEAN_SEED))
+        return np.where(found.ok, found[metric.name], np.nan)
 
     # -- what is known of a table beforehand ------------------------------------------------------------
 
-    def everything(self) -> tuple[IntArray, Evaluation] | None:
-        """Return all architectures of a table and what an agent would see of each; None where that is unknown."""
+    def look_up(self, architectures: IntArray) -> Evaluation | None:
+        """Return what an agent would see of architectures ``(b, n)`` of a table; None where that is unknown."""
         seed = fixed_seed({"training_seed": self.protocol.training_seed})
         if not isinstance(self.evaluator, TableEvaluator) or seed is None:
             return None
-        architectures = self.evaluator.architectures()
         b = len(architectures)
-        return architectures, self.evaluator.evaluate(architectures, np.full(b, self.epochs), np.full(b, seed))
+        return self.evaluator.evaluate(architectures, np.full(b, self.epochs), np.full(b, seed))
 
 
 def _form(objective: Objective, vector: bool) -> Objective:
@@ -126,25 +146,41 @@ def _form(objective: Objective, vector: bool) -> Objective:
     )
 
 
-def _relevant(evaluator: Evaluator, needed: set[str]) -> Evaluator:
-    """Leave out a table's columns that neither agents nor results use: dozens of latencies would slow every row."""
-    if not isinstance(evaluator, TableEvaluator):
+def _report_metric(accuracy: str, metrics: Mapping[str, Metric]) -> Metric | None:
+    """Return the test metric that goes with a search metric, ``test_loss`` with ``validation_loss``; or accuracy's."""
+    own = accuracy.replace("validation", "test")
+    for name in (own, "test_accuracy"):
+        if name in metrics and metrics[name].split == "test":
+            return metrics[name]
+    return None
+
+
+def _with_metrics(evaluator: Evaluator, needed: set[str]) -> Evaluator:
+    """Leave out what no row of a run has room for: of a table's own columns, those after the first `OWN_METRICS`.
+
+    What the objective uses stays, and so do the usual metrics. A subclass of `TableEvaluator` stays as it is.
+    """
+    if type(evaluator) is not TableEvaluator:
         return evaluator
-    kept = [name for name in evaluator.metrics if name in METRICS or name in needed]
-    chosen: Any = TableEvaluator(evaluator.table, evaluator.space, evaluator.fidelities, kept)
-    return chosen
+    usual = [name for name in evaluator.metrics if name in METRICS or name in needed]
+    own = [name for name in evaluator.metrics if name not in usual][:OWN_METRICS]
+    if len(usual) + len(own) == len(evaluator.metrics):
+        return evaluator
+    kept = [name for name in evaluator.metrics if name in usual or name in own]
+    return TableEvaluator(evaluator.table, evaluator.space, evaluator.fidelities, kept, evaluator.missing)
 
 
 @lru_cache(maxsize=16)
-def _cached(key: str) -> Competition:
-    """Make a competition once in each process."""
+def _cached(key: str) -> BenchmarkTask:
+    """Make a task once in each process."""
     config = json.loads(key)
-    return Competition(TaskChoice(**config["task"]), Protocol(**config["protocol"]), config["objective"])
+    return BenchmarkTask(TaskChoice(**config["task"]), Protocol(**config["protocol"]), config["objective"])
 
 
-def competition_of(task: Mapping[str, Any], protocol: Mapping[str, Any], objective: Any) -> Competition:
-    """Return the competition that plain values describe; a process makes it once for each state of its table."""
-    described = {"task": task, "protocol": protocol, "objective": objective, "table": _table_file(task)}
+def benchmark_task_of(task: Mapping[str, Any], protocol: Mapping[str, Any], objective: Any) -> BenchmarkTask:
+    """Return the task that plain values describe; a process makes it once for each state of its table."""
+    made_of = {key: value for key, value in task.items() if key != "source"}  # a process has one version of any code
+    described = {"task": made_of, "protocol": protocol, "objective": objective, "table": _table_file(task)}
     return _cached(json.dumps(described, sort_keys=True))
 
 

@@ -1,9 +1,13 @@
 """What random search is expected to reach on a known table: exact, without a single draw.
 
-Random search draws architectures uniformly and independently (with repeats). With F(v) the share of the
-table's values that are at most v, the best of n draws is at most v with probability F(v)ⁿ. Equal values are
-one group: by symmetry its members are equally likely to have been seen, so the mean report of those seen
-has the group's mean report as its expectation, whatever their number.
+Random search draws architectures uniformly and independently (with repeats). What counts is every architecture that it
+may draw, not every row of the table: where rows stand for canonical forms, a row is as likely as its class is large.
+With F(v) the share of the architectures whose value is at most v, the best of n draws is at most v with probability
+F(v)ⁿ. Equal values are one group: by symmetry its members are equally likely to have been seen, so the mean report of
+those seen has the group's mean report as its expectation, whatever their number.
+
+An architecture without a value (−∞: its evaluation fails, or breaks a constraint) is below all that have one. What is
+expected is then conditional: given that the search has found one with a value.
 
 With a budget of T seconds the number of draws is random, and depends on what was drawn, since better
 networks train longer. Let h_v(t) be the probability that a draw has a value of at most v and costs t. Then
@@ -40,6 +44,7 @@ class Expectation:
         evaluations: expected number of evaluations.
         lower: bound of ``value`` from below; the value itself where the computation is exact.
         upper: bound of ``value`` from above.
+        nothing: probability of a search that finds no value at all, which is left out of the others.
     """
 
     value: float
@@ -48,6 +53,7 @@ class Expectation:
     evaluations: float
     lower: float
     upper: float
+    nothing: float = 0.0
 
 
 def _groups(values: ArrayLike, reports: ArrayLike | None) -> tuple[FloatArray, FloatArray, FloatArray, NDArray]:
@@ -55,6 +61,8 @@ def _groups(values: ArrayLike, reports: ArrayLike | None) -> tuple[FloatArray, F
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 1 or not len(values) or np.isnan(values).any():
         raise ValueError("values: give one or more numbers, none of them NaN")
+    if values.max() == -np.inf:
+        raise ValueError("values: not one of them is above −∞, so there is nothing to find")
     distinct, group, counts = np.unique(values, return_inverse=True, return_counts=True)
     if reports is None:
         means = np.full(len(distinct), np.nan)
@@ -63,17 +71,23 @@ def _groups(values: ArrayLike, reports: ArrayLike | None) -> tuple[FloatArray, F
     return distinct, np.cumsum(counts) / len(values), means, group
 
 
-def _moments(distinct: FloatArray, masses: FloatArray, reports: FloatArray) -> tuple[float, float, float]:
+def _moments(distinct: FloatArray, masses: FloatArray, reports: FloatArray) -> tuple[float, float, float, float]:
+    """Return mean and deviation of the best value, the mean report, and the probability that there is no value."""
+    nothing = 0.0
+    if distinct[0] == -np.inf:
+        nothing, distinct, masses, reports = float(masses[0]), distinct[1:], masses[1:], reports[1:]
+        masses = masses / masses.sum()
     mean = float(masses @ distinct)
     seen = masses > 0  # a report may be missing where it cannot matter
-    return mean, float(np.sqrt(max(0.0, masses @ (distinct - mean) ** 2))), float(masses[seen] @ reports[seen])
+    sd = float(np.sqrt(max(0.0, masses @ (distinct - mean) ** 2)))
+    return mean, sd, float(masses[seen] @ reports[seen]), nothing
 
 
 def expected_after_draws(values: ArrayLike, draws: int, reports: ArrayLike | None = None) -> Expectation:
     """Return what the best of ``draws`` uniform draws with repeats is expected to be; exact.
 
     Args:
-        values: ``(N,)`` what a search maximises, of every architecture.
+        values: ``(N,)`` what a search maximises, of every architecture that is drawn alike; −∞ for none.
         draws: number of draws, at least 1.
         reports: ``(N,)`` what is reported of each, or None.
     """
@@ -81,15 +95,18 @@ def expected_after_draws(values: ArrayLike, draws: int, reports: ArrayLike | Non
         raise ValueError(f"draws={draws}: give an integer of at least 1")
     distinct, shares, means, _ = _groups(values, reports)
     masses = np.diff(shares**draws, prepend=0.0)
-    value, sd, report = _moments(distinct, masses, means)
-    return Expectation(value, sd, report, float(draws), value, value)
+    value, sd, report, nothing = _moments(distinct, masses, means)
+    return Expectation(value, sd, report, float(draws), value, value, nothing)
 
 
 def expected_curve(values: ArrayLike, draws: ArrayLike) -> FloatArray:
     """Return the expected best of 1 … draws uniform draws with repeats, ``(len(draws),)``; exact."""
     distinct, shares, _, _ = _groups(values, None)
     powers = shares[None] ** np.asarray(draws, dtype=np.float64)[:, None]
-    return np.diff(powers, axis=1, prepend=0.0) @ distinct
+    masses = np.diff(powers, axis=1, prepend=0.0)
+    if distinct[0] == -np.inf:
+        distinct, masses = distinct[1:], masses[:, 1:] / masses[:, 1:].sum(axis=1, keepdims=True)
+    return masses @ distinct
 
 
 def expected_within_seconds(
@@ -103,7 +120,7 @@ def expected_within_seconds(
     """Return what random search is expected to reach in a simulated time, given that one draw fits in it.
 
     Args:
-        values: ``(N,)`` what a search maximises, of every architecture.
+        values: ``(N,)`` what a search maximises, of every architecture that is drawn alike; −∞ for none.
         costs: ``(N,)`` seconds that the evaluation of each costs, above 0.
         seconds: the budget.
         reports: ``(N,)`` what is reported of each, or None.
@@ -128,9 +145,11 @@ def expected_within_seconds(
         ticks = how(np.round(scaled, 9)).astype(np.int64)
         found[how] = _masses(np.maximum(ticks, 1 if how is np.rint else 0), group, len(distinct), steps)
     masses, evaluations = found[np.rint]
-    value, sd, report = _moments(distinct, masses, means)
-    lower, upper = sorted(float(found[how][0] @ distinct) if bounds else np.nan for how in (np.ceil, np.floor))
-    return Expectation(value, sd, report, evaluations, lower, upper)
+    value, sd, report, nothing = _moments(distinct, masses, means)
+    lower, upper = sorted(
+        _moments(distinct, found[how][0], means)[0] if bounds else np.nan for how in (np.ceil, np.floor)
+    )
+    return Expectation(value, sd, report, evaluations, lower, upper, nothing)
 
 
 def _masses(ticks: NDArray[np.int64], group: NDArray, groups: int, steps: int) -> tuple[FloatArray, float]:

@@ -10,14 +10,16 @@ from typing import Any
 
 from ..errors import UsageError
 from ..files import replace_file, write_json
+from .play import full_question
 from .run_file import RunRecord, read_run
+from .task_statistics import of_configuration
 
 CONFIGURATION, RUNS = "benchmark.json", "runs"
 RESULTS, TESTS, REPORT = "results.csv", "tests.csv", "report.html"
 
 # What must be the same when a benchmark is gone on with; agents, tasks and seeds may be added.
 _FIXED = ("protocol", "objective", "workers", "lanes")
-# Facts that say whether a task is the same; the others are computed from it, to the last bit or nearly so.
+# Statistics that say whether a task is the same; the others are computed from it, to the last bit or nearly so.
 _IDENTITY = ("space", "accuracy", "objective", "epochs", "fidelities", "terms", "table", "checksum")
 
 
@@ -44,7 +46,7 @@ class BenchmarkFolder:
 
         Args:
             configuration: ``protocol``, ``objective``, ``workers``, ``lanes``, and by label ``tasks`` (each with
-                its ``facts``) and ``agents``; ``seeds``.
+                its ``statistics``) and ``agents``; ``seeds``.
             resume: go on with the benchmark there.
 
         Raises:
@@ -85,7 +87,7 @@ class BenchmarkFolder:
         missing = [key for key in (*_FIXED, "tasks", "agents", "seeds") if key not in found]
         if missing:
             raise UsageError(f"{file} lacks {missing[0]!r}: it is no benchmark's configuration")
-        return found
+        return found | {"tasks": {label: of_configuration(entry) for label, entry in found["tasks"].items()}}
 
     def has(self, question: Mapping[str, Any]) -> bool:
         """Say whether a run is there.
@@ -96,7 +98,10 @@ class BenchmarkFolder:
         path = self.run_path(question["task"]["label"], question["agent"]["label"], question["seed"])
         if not path.exists():
             return False
-        if read_run(path).question != question:
+        before = full_question(read_run(path).question)
+        for kind in ("task", "agent"):
+            _check_source(f"{kind} {question[kind]['label']}", before[kind]["source"], question[kind]["source"], path)
+        if before != question:
             raise UsageError(f"--resume: {path} is of another configuration: delete it, or give a new folder")
         return True
 
@@ -137,6 +142,7 @@ def _joined(begun: dict[str, Any], asked: dict[str, Any], path: Path) -> dict[st
             if label not in begun[kind]:
                 continue
             old, new = (_identity(entries[kind][label]) for entries in (begun, before))
+            _check_source(f"{kind[:-1]} {label}", old.pop("source", None), new.pop("source", None), path)
             pairs += [(f"{kind[:-1]} {label} {key}", old.get(key), new.get(key)) for key in sorted({*old, *new})]
     for what, old, new in pairs:
         if old != new:
@@ -149,11 +155,20 @@ def _joined(begun: dict[str, Any], asked: dict[str, Any], path: Path) -> dict[st
     return joined | {"seeds": sorted({*begun["seeds"], *before["seeds"]})}
 
 
+def _check_source(what: str, old: str | None, new: str | None, path: Path) -> None:
+    """Refuse to go on with other code: runs of before would answer for it."""
+    if old != new:
+        raise UsageError(
+            f"--resume: the code of the {what} (its module, or one that it imports beside it) has changed since the "
+            f"runs in {path} were played: give a new folder, or delete these runs and its entry"
+        )
+
+
 def _identity(entry: dict[str, Any]) -> dict[str, Any]:
     """Return what of a task's or agent's entry must not change."""
-    facts = entry.get("facts", {})
-    rest = {key: value for key, value in entry.items() if key != "facts"}
-    return rest | {key: facts[key] for key in _IDENTITY if key in facts}
+    statistics = entry.get("statistics", {})
+    rest = {key: value for key, value in entry.items() if key != "statistics"}
+    return rest | {key: statistics[key] for key in _IDENTITY if key in statistics}
 
 
 def _short(value: Any, most: int = 160) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from functools import cache
 from typing import Any
 
@@ -12,9 +13,10 @@ import numpy as np
 from ...agents.base import Agent, AskTellAgent
 from ...envs import SearchBudget, SearchEnv, SearchVectorEnv
 from ..errors import UsageError
-from ..search.run import versions
-from .benchmark_task import Competition, competition_of
-from .choices import AgentChoice, make_chosen_agent
+from ..versions import versions
+from .benchmark_task import BenchmarkTask, benchmark_task_of
+from .choices import AgentChoice, TaskChoice, make_chosen_agent
+from .report.in_training import in_training
 from .run_file import RunRecord, encode, evaluation_of, rows_of, with_judgement
 
 _versions = cache(versions)
@@ -41,20 +43,45 @@ def question_of(
     }
 
 
-def make_env(competition: Competition, agent: Agent, formulation: str, lanes: int) -> Any:
+def full_question(question: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a question with the defaults of what earlier versions did not ask."""
+    whole = {"task": TaskChoice, "agent": AgentChoice}
+    return dict(question) | {name: asdict(kind(**question[name])) for name, kind in whole.items()}
+
+
+def make_env(task: BenchmarkTask, agent: Agent, formulation: str, lanes: int) -> Any:
     """Make the environment that an agent asks for: scalar for one lane, else a vector environment."""
     arguments: dict[str, Any] = {
-        "task": competition.task(bool(getattr(agent, "multi_objective", False))),
+        "task": task.task(bool(getattr(agent, "multi_objective", False))),
         "formulation": formulation,
         "observation": agent.observation,
-        "epochs": competition.epochs,
-        "training_seed": competition.protocol.training_seed,
+        "epochs": task.epochs,
+        "training_seed": task.protocol.training_seed,
     }
-    if formulation == "propose" and competition.chooses(agent.multi_fidelity):
+    if formulation == "propose" and task.chooses(agent.multi_fidelity):
         arguments["epochs"] = "choose"
     if lanes == 1:
         return SearchEnv(**arguments)
     return SearchVectorEnv(lanes, autoreset_mode=agent.autoreset_mode, **arguments)
+
+
+def lanes_of(task: BenchmarkTask, agent: Agent, workers: int, lanes: int | None) -> int:
+    """Return how many candidates an agent proposes at a time.
+
+    On one lane ask/tell agents keep the workers busy asynchronously, simulated ones and live ones; stepped agents need
+    a lane for each worker.
+    """
+    if lanes is not None:
+        return lanes
+    if isinstance(agent, AskTellAgent):
+        return 1
+    return max(workers, worker_groups(task)) if task.live else workers
+
+
+def worker_groups(task: BenchmarkTask) -> int:
+    """Return how many candidates a live task's evaluator has room for at a time."""
+    settings = getattr(task.evaluator, "settings", None)
+    return int(getattr(task.evaluator, "parallelism", None) or getattr(settings, "workers", None) or 1)
 
 
 def play(question: Mapping[str, Any]) -> bytes:
@@ -68,29 +95,29 @@ def play_record(question: Mapping[str, Any]) -> RunRecord:
     Raises:
         UsageError: the budget did not cover a single evaluation.
     """
-    competition = competition_of(question["task"], question["protocol"], question["objective"])
+    task = benchmark_task_of(question["task"], question["protocol"], question["objective"])
     choice = AgentChoice(**question["agent"])
     agent = make_chosen_agent(choice)
-    # On one lane ask/tell agents keep simulated workers busy asynchronously; stepped agents need a lane for each.
-    lanes = question["lanes"] or (1 if isinstance(agent, AskTellAgent) else question["workers"])
-    env = make_env(competition, agent, choice.formulation, lanes)
-    budget = SearchBudget(competition.choice.evaluations, competition.choice.seconds, question["workers"])
+    env = make_env(task, agent, choice.formulation, lanes_of(task, agent, question["workers"], question["lanes"]))
+    more: dict[str, Any] = {}
+    workers = question["workers"]
+    if task.live:  # as many candidates in training at any moment as there are worker groups
+        workers = more["parallelism"] = max(workers, worker_groups(task))
+    budget = SearchBudget(task.choice.evaluations, task.choice.seconds, workers)
     started = time.perf_counter()
-    history = agent.search(env, budget, question["seed"])
+    history = agent.search(env, budget, question["seed"], **more)
     seconds = time.perf_counter() - started
     if not len(history):
-        raise UsageError(f"the budget of the task {competition.choice.label!r} does not cover a single evaluation")
-    rows = rows_of(history.rows, list(competition.evaluator.metrics))
+        raise UsageError(f"the budget of the task {task.choice.label!r} does not cover a single evaluation")
+    rows = rows_of(history.rows, list(task.evaluator.metrics))
     about = {"question": dict(question), "versions": _versions(), "wall_seconds": round(seconds, 6)}
-    return RunRecord(about, judged(competition, rows))
+    record = RunRecord(about, judged(task, rows))
+    if record.live:
+        about["in_training"] = in_training(rows["started_seconds"], rows["ended_seconds"]).record()
+    return record
 
 
-def judged(competition: Competition, rows: np.ndarray) -> np.ndarray:
+def judged(task: BenchmarkTask, rows: np.ndarray) -> np.ndarray:
     """Return structured rows with the columns by which a run is judged."""
-    evaluation, architectures = evaluation_of(rows), rows["architecture"].astype(np.int64)
-    columns = {
-        "value": competition.values(evaluation),
-        "report": competition.reports(architectures, evaluation),
-        "terms": competition.terms(evaluation),
-    }
-    return with_judgement(rows, columns)
+    found = task.judge(rows["architecture"].astype(np.int64), evaluation_of(rows))
+    return with_judgement(rows, vars(found))

@@ -12,21 +12,21 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any
 
+from ...envs.core.imports import CodePath
 from ...trainers.workers import ray_runtime
-from .outside import import_module
 from .play import play
 
-Outcome = tuple[int, "bytes | str"]
+NumberedAnswer = tuple[int, "bytes | str"]
 """A run's number and its file; or, where it failed, why."""
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
 
 
 def attempt(question: Mapping[str, Any]) -> bytes | str:
-    """Play a run; an agent that fails gives the reason instead of the run's file."""
+    """Play a run; an agent that fails, or lacks a package, gives the reason instead of the run's file."""
     try:
         return play(question)
-    except (ModuleNotFoundError, OSError):
+    except OSError:
         raise  # the machine is not ready for this benchmark: no other run would fare better
     except Exception as error:
         if os.environ.get("PYNASCENT_TRACEBACK"):
@@ -34,7 +34,7 @@ def attempt(question: Mapping[str, Any]) -> bytes | str:
         return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
-def in_this_process(questions: Sequence[Mapping[str, Any]]) -> Iterator[Outcome]:
+def in_this_process(questions: Sequence[Mapping[str, Any]]) -> Iterator[NumberedAnswer]:
     """Play runs one after the other, here."""
     for number, question in enumerate(questions):
         yield number, attempt(question)
@@ -42,7 +42,7 @@ def in_this_process(questions: Sequence[Mapping[str, Any]]) -> Iterator[Outcome]
 
 def in_processes(
     questions: Sequence[Mapping[str, Any]], processes: int, modules: Sequence[str] = ()
-) -> Iterator[Outcome]:
+) -> Iterator[NumberedAnswer]:
     """Play runs in processes of their own, and yield them as they end.
 
     Args:
@@ -51,12 +51,11 @@ def in_processes(
         modules: modules that each process imports first.
 
     Raises:
-        ModuleNotFoundError: a package is missing.
         ChildProcessError: a process ended without an answer.
     """
     # Spawned, not forked: TensorFlow does not survive a fork. One core each, since there is one for each.
     context = multiprocessing.get_context("spawn")
-    with _one_thread_each(), ProcessPoolExecutor(processes, context, _begin, (list(modules),)) as pool:
+    with _one_thread_each(), ProcessPoolExecutor(processes, context, _begin, (CodePath.here(modules),)) as pool:
         try:
             yield from _as_completed(questions, lambda question: pool.submit(attempt, question), 2 * processes)
         except BrokenProcessPool as error:
@@ -71,13 +70,16 @@ def in_processes(
             raise
 
 
-def in_ray(questions: Sequence[Mapping[str, Any]], address: str | None, processes: int | None) -> Iterator[Outcome]:
+def in_ray(
+    questions: Sequence[Mapping[str, Any]], address: str | None, processes: int | None, modules: Sequence[str] = ()
+) -> Iterator[NumberedAnswer]:
     """Play runs on Ray, and yield them as they end.
 
     Args:
         questions: what to play.
         address: of a running cluster; None starts a local Ray.
         processes: runs at a time; None for as many as the cluster has CPUs.
+        modules: modules that each worker imports first; they must lie on its machine where they lie on this one.
 
     Raises:
         ModuleNotFoundError: Ray is missing; the message names the extra.
@@ -85,11 +87,11 @@ def in_ray(questions: Sequence[Mapping[str, Any]], address: str | None, processe
     """
     ray = ray_runtime.acquire(address)
     try:
-        remote = ray.remote(num_cpus=1, max_retries=2)(attempt)
+        remote = ray.remote(num_cpus=1, max_retries=2)(_attempt_with)
         places = processes or (ray_runtime.cores() if address is None else int(ray.cluster_resources().get("CPU", 1)))
         waiting: dict[Any, int] = {}
         for number, question in enumerate(questions):
-            waiting[remote.remote(question)] = number
+            waiting[remote.remote(CodePath.here(modules), question)] = number
             if len(waiting) >= places:
                 done, _ = ray.wait(list(waiting), num_returns=1)
                 yield waiting.pop(done[0]), ray.get(done[0])
@@ -100,9 +102,15 @@ def in_ray(questions: Sequence[Mapping[str, Any]], address: str | None, processe
         ray_runtime.release()
 
 
+def _attempt_with(code: CodePath, question: Mapping[str, Any]) -> bytes | str:
+    """Play a run where the user's modules have to be found first."""
+    code.follow()
+    return attempt(question)
+
+
 def _as_completed(
     questions: Sequence[Mapping[str, Any]], submit: Callable[[Mapping[str, Any]], Future], ahead: int
-) -> Iterator[Outcome]:
+) -> Iterator[NumberedAnswer]:
     waiting: dict[Future, int] = {}
     for number, question in enumerate(questions):
         waiting[submit(question)] = number
@@ -114,7 +122,7 @@ def _as_completed(
         yield from ((waiting.pop(future), future.result()) for future in done)
 
 
-def _begin(modules: Sequence[str]) -> None:
+def _begin(code: CodePath) -> None:
     """Prepare a process: it must not outlive a killed parent, which cannot tell it to stop."""
     parent = multiprocessing.parent_process()
     if parent is not None:
@@ -124,8 +132,7 @@ def _begin(modules: Sequence[str]) -> None:
             os._exit(1)
 
         threading.Thread(target=watch, daemon=True).start()
-    for module in modules:
-        import_module(module)
+    code.follow()
 
 
 @contextmanager

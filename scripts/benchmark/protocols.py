@@ -12,9 +12,9 @@ from ..errors import UsageError
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a task becomes a competition; plain JSON values, stamped on every result.
+    """How a task is played; plain JSON values, stamped on every result.
 
-    An agent is judged by its **value**: the best reward among its evaluations at the protocol's epochs. Apart
+    An agent is judged by its **value**: the best reward among its feasible evaluations at the protocol's epochs. Apart
     from it stands the **report**, which no agent sees: the test accuracy of the architecture with the best
     value seen so far. Where several distinct architectures of those seen tie at the best value, it is the
     mean of theirs.

@@ -17,9 +17,14 @@ from numpy.typing import NDArray
 from ...envs import Evaluation, Status
 from ..errors import UsageError
 
-FORMAT = 1
+FORMAT = 2
+READABLE = (1, 2)
+"""Formats that can be read: the first has no violations."""
 _METRIC = "metric."
 _SECONDS = ("cost_seconds", "clock_seconds", "decision_seconds")
+_TRIAL = {"trial": np.int32, "started_seconds": np.float64, "ended_seconds": np.float64, "running": np.int32}
+JUDGEMENT = ("value", "report", "terms", "violation")
+"""The columns by which rows are judged, beside the reward that the agent saw."""
 
 
 @dataclass
@@ -30,11 +35,17 @@ class RunRecord:
         about: what was asked (``"question"``), versions, and the seconds it took: plain JSON.
         rows: ``(b,)`` structured: ``architecture`` (n,), ``epochs``, ``seed``, ``status``, ``reward`` (a number
             or (k,)), ``metric.<name>`` for each metric, ``cost_seconds``, ``clock_seconds``,
-            ``decision_seconds``; and how the row is judged: ``value``, ``report``, ``terms`` (k,).
+            ``decision_seconds``; of live training ``trial``, ``started_seconds``, ``ended_seconds`` and ``running``,
+            as of a `SearchHistory`; and how the row is judged: ``value``, ``report``, ``terms`` (k,), ``violation``.
     """
 
     about: dict[str, Any]
     rows: NDArray[np.void]
+
+    @property
+    def live(self) -> bool:
+        """Whether candidates were trained for real, several at a time."""
+        return "trial" in (self.rows.dtype.names or ())
 
     @property
     def question(self) -> dict[str, Any]:
@@ -56,6 +67,8 @@ class RunRecord:
         for i, architecture in enumerate(self.rows["architecture"].astype(np.int64)):
             row = {"index": i, "architecture": architecture.tolist(), "text": space.to_string(architecture)}
             row |= evaluation.row(i) | {"reward": rewards[i]}
+            if self.live:
+                row |= {"trial": int(self.rows["trial"][i])}
             found.append(row | {name: float(self.rows[name][i]) for name in _SECONDS})
         return found
 
@@ -67,9 +80,11 @@ def rows_of(history: list[dict[str, Any]], metrics: list[str]) -> NDArray[np.voi
     dtype: list[Any] = [("architecture", np.int16, (len(first["architecture"]),))]
     dtype += [("epochs", np.int32), ("seed", np.int64), ("status", np.int8), ("reward", np.float64, k)]
     dtype += [(_METRIC + name, np.float64) for name in metrics] + [(name, np.float64) for name in _SECONDS]
+    trial = [name for name in _TRIAL if name in first and "started_seconds" in first]
+    dtype += [(name, _TRIAL[name]) for name in trial]
     rows = np.empty(len(history), dtype=dtype)
     rows["status"] = [Status[row["status"].upper()] for row in history]
-    for name in ("architecture", "epochs", "seed", "reward", *_SECONDS):
+    for name in ("architecture", "epochs", "seed", "reward", *_SECONDS, *trial):
         rows[name] = [row[name] for row in history]
     for name in metrics:
         rows[_METRIC + name] = [row[name] for row in history]
@@ -89,7 +104,7 @@ def evaluation_of(rows: NDArray[np.void]) -> Evaluation:
 
 
 def with_judgement(rows: NDArray[np.void], columns: Mapping[str, NDArray]) -> NDArray[np.void]:
-    """Return the rows with the columns ``value``, ``report`` and ``terms``."""
+    """Return the rows with further columns, those of `JUDGEMENT`."""
     more = [(name, np.float64, column.shape[1:]) for name, column in columns.items()]
     joined = np.empty(len(rows), dtype=[*rows.dtype.descr, *more])
     for name in rows.dtype.names or ():
@@ -116,8 +131,10 @@ def read_run(path: Path) -> RunRecord:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             about, rows = json.loads(bytes(arrays["about"])), arrays["rows"]
-        if about["format"] != FORMAT or not {"value", "report", "terms"} <= set(rows.dtype.names or ()):
-            raise ValueError(f"its format is {about['format']}, not {FORMAT}")
+        if about["format"] not in READABLE or not set(JUDGEMENT[:3]) <= set(rows.dtype.names or ()):
+            raise ValueError(f"its format is {about['format']}, not one of {', '.join(map(str, READABLE))}")
+        if about["format"] == 1:  # violations were not known of: a value was one, whatever constraint it broke
+            rows = with_judgement(rows, {"violation": np.where(rows["status"] == 0, 0.0, np.inf)})
     except (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise UsageError(
             f"{path} is no run of a benchmark, or is damaged ({error}): delete it, and --resume"

@@ -24,7 +24,7 @@ class BenchmarkProgress:
             TextColumn("[bold]{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[last]}"),
+            TextColumn("{task.fields[last]}", markup=False),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
@@ -39,23 +39,25 @@ class BenchmarkProgress:
         """Start drawing."""
         self._bar.start()
         if not self.console.is_terminal and self._kept:
-            self.console.print(f"{self._kept} of {self.total} runs are there already", highlight=False)
+            self.say(f"{self._kept} of {self.total} runs are there already")
         return self
 
     def __exit__(self, *error: object) -> None:
         """Stop drawing."""
         self._bar.stop()
 
+    def say(self, line: str) -> None:
+        """Print a line above the bar; it is taken as it is, whatever brackets it has."""
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
     def update(self, task: str, agent: str, seed: int, failed: bool) -> None:
         """Take in one run that has ended."""
         before, self.done = self.done, self.done + 1
         self.failed += failed
-        last = f"{agent} on {task}, seed {seed}" + (f"  [red]{self.failed} failed" if self.failed else "")
+        last = f"{agent} on {task}, seed {seed}" + (f"  {self.failed} failed" if self.failed else "")
         self._bar.update(self._task, completed=self.done, last=last)
         if not self.console.is_terminal and self.done * 10 // self.total > before * 10 // self.total:
             gone = time.monotonic() - self._started
             left = gone / (self.done - self._kept) * (self.total - self.done)
             troubled = f", {self.failed} failed" if self.failed else ""
-            self.console.print(
-                f"{self.done}/{self.total} runs{troubled}, {gone:.0f} s gone, about {left:.0f} s left", highlight=False
-            )
+            self.say(f"{self.done}/{self.total} runs{troubled}, {gone:.0f} s gone, about {left:.0f} s left")

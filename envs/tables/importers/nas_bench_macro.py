@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ from ...core.evaluation import METRICS, Metric
 from ...spaces import space_from_config
 from ..builder import MetricData, TableData
 from ..errors import TableError
+from ..strict import parse_json
 from .base import Counter, ImportRequest, accuracy, estimated_seconds, provenance
 
 KIND = "nas-bench-macro"
@@ -34,12 +34,9 @@ def read(request: ImportRequest) -> Iterator[TableData]:
     test accuracy; ``test_accuracy``, what is reported, the mean of the other two. Neither enters the other.
     """
     path = request.only_file(KIND, "nas-bench-macro_cifar10.json")
-    try:
-        contents = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise TableError(f"{path} is no JSON: {error}") from None
-    if not isinstance(contents, dict) or not contents:
-        raise TableError(f"{path} is no JSON object of architectures")
+    contents = parse_json(path.read_bytes(), str(path))
+    if not contents:
+        raise TableError(f"{path} is a JSON object without architectures")
     space = space_from_config({"space": "nasbench_macro"})
     counter = Counter(request, len(contents))
     rows, figures = [], []

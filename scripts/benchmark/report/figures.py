@@ -29,15 +29,21 @@ def mean_with_interval(axes: Any, grid: Any, curves: Any, agent: str, style: dic
 
 
 def share_of_runs(
-    axes: Any, runs: Sequence[Run], level: float, by_time: bool, agent: str, style: dict[str, Any]
+    axes: Any,
+    runs: Sequence[Run],
+    level: float,
+    by_time: bool,
+    agent: str,
+    style: dict[str, Any],
+    time_label: str = "simulated seconds",
 ) -> None:
-    """Draw the share of an agent's runs that have reached a value, over evaluations or simulated time."""
+    """Draw the share of an agent's runs that have reached a value, over evaluations or the runs' clock."""
     ends = sorted(run.seconds_to(level) if by_time else run.evaluations_to(level) for run in runs)
     ends = [end for end in ends if np.isfinite(end)]
     last = max(run.clock[-1] if by_time else run.evaluations for run in runs)
     steps = np.arange(len(ends) + 1) / len(runs) * 100
     axes.step([0, *ends, last], [*steps, steps[-1]], where="post", label=agent, **style)
-    axes.set(xlabel="simulated seconds" if by_time else "evaluations", ylabel="share of runs (%)", ylim=(-2, 102))
+    axes.set(xlabel=time_label if by_time else "evaluations", ylabel="share of runs (%)", ylim=(-2, 102))
 
 
 class TaskFigures:
@@ -51,37 +57,52 @@ class TaskFigures:
     def __init__(self, task: TaskResults, agents: Sequence[str]) -> None:
         self.task = task
         self.styles = {agent: style for agent, style in styles(agents).items() if agent in task.runs}
-        self.scale = 100.0 if task.percent else 1.0
-        name = task.facts["accuracy"].replace("_", " ")
-        self.label = f"{name} (%)" if task.percent else "reward"
+        self.scale, self.label = task.value_factor, task.value_label
 
     def figures(self) -> list[Figure]:
-        """Return those that there is something to draw for."""
+        """Return those that there is something to draw for; the first compares agents at equal cost."""
         task = self.task
-        epochs = f"at {task.facts['epochs']} epochs"
+        epochs = f"at {task.statistics['epochs']} epochs"
         shown = "mean over runs, 95 % bootstrap interval"
-        found = [
-            (f"Best {self.label} so far, {epochs}, over evaluations: {shown}.", self._over_evaluations()),
-            (f"The same over simulated time: {shown}.", self._over_time("best", self.label)),
-        ]
-        if task.has_reports:
-            caption = f"Test accuracy of the architecture that is best so far, over simulated time: {shown}."
-            found.append((caption, self._over_time("report", "test accuracy (%)")))
+        less = " Less is better." if self.scale < 0 else ""
+        by_count = (
+            f"Best {self.label} so far, {epochs}, over the number of evaluations, whatever each costs: {shown}. An "
+            f"agent that trains most of its candidates briefly pays less for each.{less}",
+            self._over_evaluations(),
+        )
+        found: list[Figure] = [by_count]
+        if task.equal_cost > 0:
+            end = f" Dotted: {task.equal_cost:,.0f} s, what the cheapest agent has spent." if task.costs_differ else ""
+            caption = (
+                f"Agents at equal cost: best {self.label} so far, {epochs}, over what the evaluations cost, in "
+                f"{task.time_label}: {shown}.{end}{less}"
+            )
+            found.insert(0, (caption, self._over_time("best", self.label)))
+            if task.has_reports:
+                caption = (
+                    f"{task.report_label} of the architecture that is best so far, over {task.time_label}: {shown}."
+                )
+                found.append((caption, self._over_time("report", task.report_label)))
         if task.optimum is not None:
             found.append(
                 ("Share of runs that have found the optimum, over evaluations.", self._share("optimum", False))
             )
-        if task.targets:
+        if task.targets and task.equal_cost > 0:
             middle = list(task.targets)[-2]
-            caption = f"Time to target: share of runs that have reached “{middle}”, over simulated time."
+            caption = f"Time to target: share of runs that have reached “{middle}”, over {task.time_label}."
             found.append((caption, self._share(middle, True)))
-        if len(task.facts["terms"]) == 2 and task.reference is not None:
+        if len(task.statistics["terms"]) == 2 and task.reference is not None:
             found.append(
                 ("Pareto fronts: what half of an agent's runs reach (median attainment surface).", self._fronts())
             )
         if task.reference is not None:
             caption = f"Hypervolume over evaluations: {shown}. Reference point: {self._reference()}."
             found.append((caption, self._hypervolume()))
+        if any(run.in_training is not None for run in task.all_runs):
+            caption = (
+                "Candidates in training over wall time, the first run of each agent; see the table of live training."
+            )
+            found.append((caption, self._in_training()))
         found.append(
             (
                 "Decision time of agent and environment per evaluation: median, and 5 % to 95 % of all.",
@@ -96,13 +117,17 @@ class TaskFigures:
     def _mean(self, axes: Any, agent: str, grid: Any, curves: Any) -> None:
         mean_with_interval(axes, grid, curves, agent, self.styles[agent])
 
-    def _focus(self, axes: Any, top: float | None) -> None:
+    def _focus(self, axes: Any, top: float | None, falls: bool = False) -> None:
         """Leave the first steps, which are far below, out of the picture."""
         lines = [line.get_ydata() for line in axes.get_lines() if len(line.get_ydata()) > 2]
         if not lines:
             return
-        low = min(float(np.quantile(line, 0.08)) for line in lines)
-        high = max([float(np.max(line)) for line in lines] + ([top] if top is not None else []))
+        # Where less is better the first steps are far above.
+        down = falls
+        edge = 0.92 if down else 0.08
+        ends = [float(np.quantile(line, edge)) for line in lines]
+        others = [float(np.min(line) if down else np.max(line)) for line in lines] + ([top] if top is not None else [])
+        low, high = (min(others), max(ends)) if down else (min(ends), max(others))
         margin = 0.06 * (high - low) or 0.01
         axes.set_ylim(low - margin, high + margin)
 
@@ -118,22 +143,26 @@ class TaskFigures:
             for agent in self.styles:
                 grid, curves = self.task.over_evaluations(agent)
                 self._mean(axes, agent, grid, self.scale * curves)
-            random = self.task.facts.get("random")
+            random = self.task.statistics.get("random")
             if random:
                 style = {"color": "#888888", "linewidth": 1.1, "linestyle": (0, (1, 1.5))}
                 axes.plot(random["draws"], self.scale * np.array(random["curve"]), label="random, exact", **style)
-            self._focus(axes, self._optimum(axes))
+            self._focus(axes, self._optimum(axes), self.scale < 0)
             axes.set(xlabel="evaluations", ylabel=self.label)
 
         return self._svg("evaluations", draw, extra=2 * (self.task.optimum is not None))
 
     def _over_time(self, what: str, label: str) -> str:
+        factor = self.task.report_factor if what == "report" else self.scale
+
         def draw(axes: Any) -> None:
             for agent in self.styles:
                 grid, curves = self.task.over_time(agent, what)
-                self._mean(axes, agent, grid, (100.0 if what == "report" else self.scale) * curves)
-            self._focus(axes, self._optimum(axes) if what == "best" else None)
-            axes.set(xlabel="simulated seconds", ylabel=label)
+                self._mean(axes, agent, grid, factor * curves)
+            if what == "best" and self.task.costs_differ:
+                axes.axvline(self.task.equal_cost, color="#555555", linewidth=0.9, linestyle=(0, (1, 2)))
+            self._focus(axes, self._optimum(axes) if what == "best" else None, factor < 0)
+            axes.set(xlabel=self.task.time_label, ylabel=label)
             axes.ticklabel_format(axis="x", style="sci", scilimits=(-3, 5), useMathText=False)
 
         return self._svg(f"time-{what}", draw, extra=what == "best" and self.task.optimum is not None)
@@ -143,21 +172,22 @@ class TaskFigures:
 
         def draw(axes: Any) -> None:
             for agent, runs in self.task.runs.items():
-                share_of_runs(axes, runs, level, by_time, agent, self.styles[agent])
+                share_of_runs(axes, runs, level, by_time, agent, self.styles[agent], self.task.time_label)
             if by_time:
                 axes.ticklabel_format(axis="x", style="sci", scilimits=(-3, 5), useMathText=False)
 
         return self._svg(f"share-{by_time}", draw)
 
     def _fronts(self) -> str:
-        names = list(self.task.facts["terms"])
-        weights = list(self.task.facts["terms"].values())
-        # An accuracy's axis points up, a cost's is shown as the cost itself.
-        scale = [100.0 if names[0] == "accuracy" and weights[0] == 1.0 else 1.0, -1.0 if weights[1] < 0 else 1.0]
+        names = list(self.task.statistics["terms"])
+        weights = list(self.task.statistics["terms"].values())
+        # What counts is shown as it is, and a cost as the cost itself.
+        shown = names[0] == "accuracy" and weights[0] == 1.0
+        scale = [self._accuracy()["factor"] if shown else 1.0, -1.0 if weights[1] < 0 else 1.0]
 
         def draw(axes: Any) -> None:
-            if "front" in self.task.facts:
-                front = np.array(self.task.facts["front"]) * scale
+            if "front" in self.task.statistics:
+                front = np.array(self.task.statistics["front"]) * scale
                 axes.plot(front[:, 1], front[:, 0], ".", color="#999999", markersize=5, label="whole table")
             for agent, runs in self.task.runs.items():
                 points = [run.terms[~np.isnan(run.terms).any(axis=1)] for run in runs]
@@ -171,20 +201,23 @@ class TaskFigures:
 
         return self._svg("fronts", draw, extra=1)
 
-    @staticmethod
-    def _term(name: str, weight: float) -> str:
+    def _accuracy(self) -> dict[str, Any]:
+        """Return label and factor of the metric that the term ``accuracy`` stands for."""
+        return self.task.statistics.get("search_metric") or {"label": "accuracy (%)", "factor": 100.0}
+
+    def _term(self, name: str, weight: float) -> str:
         if name == "accuracy" and weight == 1.0:
-            return "accuracy (%)"
+            return self._accuracy()["label"]
         return name.replace("_", " ") if weight == 1.0 else f"{weight:g} × {name.replace('_', ' ')}"
 
     def _reference(self) -> str:
         assert self.task.reference is not None
-        pairs = zip(self.task.facts["terms"].items(), self.task.reference, strict=True)
-        of = "worst of the table" if "reference" in self.task.facts else "worst of all runs"
+        pairs = zip(self.task.statistics["terms"].items(), self.task.reference, strict=True)
+        of = "worst of the table" if "reference" in self.task.statistics else "worst of all runs"
         return ", ".join(f"{weight:g} × {name} = {value:.6g}" for (name, weight), value in pairs) + f" ({of})"
 
     def _hypervolume(self) -> str:
-        whole = self.task.facts.get("front_hypervolume")
+        whole = self.task.statistics.get("front_hypervolume")
 
         def draw(axes: Any) -> None:
             for agent, runs in self.task.runs.items():
@@ -196,6 +229,16 @@ class TaskFigures:
             self._focus(axes, None)
 
         return self._svg("hypervolume", draw)
+
+    def _in_training(self) -> str:
+        def draw(axes: Any) -> None:
+            for agent, runs in self.task.runs.items():
+                log = runs[0].in_training
+                if log is not None:
+                    axes.step(log.seconds, log.counts, where="post", label=agent, **self.styles[agent])
+            axes.set(xlabel="wall seconds", ylabel="candidates in training", ylim=(0, None))
+
+        return self._svg("in-training", draw)
 
     def _decisions(self) -> str:
         agents = list(self.task.runs)
@@ -268,13 +311,14 @@ def profile_figure(tasks: Sequence[TaskResults], agents: Sequence[str]) -> Figur
             axes.plot(grid, 100 * share, drawstyle="steps-post", label=agent, **chosen[agent])
         axes.set(
             xscale="log",
-            xlabel="τ: evaluations, as a multiple of the fastest agent's",
+            xlabel="τ: cost, as a multiple of the cheapest agent's",
             ylabel="problems solved (%)",
             ylim=(-2, 102),
         )
 
     caption = (
         f"Performance profiles (Dolan and Moré, 2002) over {problems} problems, each a target of a task with a seed: "
-        "the share that an agent solves within τ times the evaluations of the agent that is fastest there."
+        "the share that an agent solves within τ times the cost, in seconds of training, of the agent that is cheapest "
+        "there."
     )
     return caption, svg("profiles", draw, legend_rows(len(agents)))

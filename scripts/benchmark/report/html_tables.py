@@ -33,9 +33,12 @@ def result_rows(tasks: Sequence[TaskResults], configuration: Mapping[str, Any]) 
                     "budget_seconds": task.config["seconds"],
                     "evaluations": run.evaluations,
                     "failed": run.failed,
+                    "infeasible": run.infeasible,
+                    "least_violation": run.least_violation,
                     "simulated_seconds": float(run.clock[-1]),
                     "value": float(run.best[-1]),
-                    "report": float(run.report[-1]),
+                    "value_at_equal_cost": float(run.at(np.array([task.equal_cost]), "best")[0]),
+                    "report": task.report_sign * float(run.report[-1]),
                     "at_optimum": None if task.optimum is None else int(run.best[-1] >= task.optimum),
                     "hypervolume": None if volumes is None else float(volumes[i]),
                     "decision_ms": 1e3 * float(run.decision_seconds.mean()),
@@ -44,6 +47,10 @@ def result_rows(tasks: Sequence[TaskResults], configuration: Mapping[str, Any]) 
                 for name, target in task.targets.items():
                     row[f"evaluations to {name}"] = run.evaluations_to(target)
                     row[f"seconds to {name}"] = run.seconds_to(target)
+                if run.in_training is not None:
+                    row |= {"mean_in_training": run.in_training.mean, "per_hour": run.in_training.per_hour}
+                for name, found in run.found.items():
+                    row[f"best {name}"] = " ".join(map(str, found)) if isinstance(found, list) else found
                 rows.append(row)
     return rows
 
@@ -96,7 +103,10 @@ def pair_rows(task: TaskResults) -> list[dict[str, Any]]:
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return lines as CSV under the union of their columns; what is missing, never or not a number is empty."""
+    """Return lines as CSV under the union of their columns; what is missing, never or not a number is empty.
+
+    A text that begins as a formula does (``= + - @``) gets a ``'`` before it, so that no spreadsheet computes it.
+    """
     columns = list(dict.fromkeys(name for row in rows for name in row))
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, columns, lineterminator="\n")
@@ -109,4 +119,6 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
 def _cell(value: Any) -> Any:
     if value is None or (isinstance(value, float) and (math.isnan(value) or value in (NEVER, -NEVER))):
         return ""
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return f"'{value}"  # a spreadsheet would take it for a formula
     return repr(value) if isinstance(value, float) else value

@@ -15,8 +15,8 @@ from ...files import replace_file
 from ..folder import REPORT, RESULTS, TESTS, BenchmarkFolder
 from .figures import TaskFigures, critical_difference_diagram, profile_figure
 from .html_tables import csv_text, pair_rows, result_rows
-from .results import TaskResults, read_results
-from .summary import pair_table, summary_table, target_table
+from .results import EQUAL_COST, TaskResults, read_results
+from .summary import live_table, pair_table, summary_table, target_table
 
 _STYLE = """
 :root { color-scheme: light; }
@@ -42,7 +42,12 @@ details { margin: .6rem 0; } summary { cursor: pointer; }
 code { font-size: .85em; }
 """
 
-MEASURES = {"value": "best value", "report": "test accuracy", "hypervolume": "hypervolume"}
+MEASURES = {
+    "value": "best value at the end",
+    EQUAL_COST: "best value at equal cost",
+    "report": "what is reported at the end",
+    "hypervolume": "hypervolume at the end",
+}
 
 
 def write_report(path: Path) -> list[Path]:
@@ -99,7 +104,8 @@ def _heading(tasks: Sequence[TaskResults], configuration: Mapping[str, Any], age
         lines.append(f"<p><b>{missing} runs are missing</b>: the benchmark is not finished, or runs have failed.</p>")
     workers = configuration["workers"]
     if workers > 1:
-        lines.append(f"<p>{workers} simulated workers share each run's time.</p>")
+        kind = "worker groups train" if all(task.statistics["live"] for task in tasks) else "simulated workers share"
+        lines.append(f"<p>{workers} {kind} each run's {'candidates' if 'train' in kind else 'time'}.</p>")
     return "".join(lines)
 
 
@@ -112,8 +118,11 @@ def _overall(tasks: Sequence[TaskResults], agents: Sequence[str]) -> str:
     """Return what is said of all tasks together: profiles and ranks."""
     complete = [task for task in tasks if set(agents) <= set(task.runs)]
     figures = [figure for figure in (profile_figure(tasks, agents),) if figure is not None]
-    for measure in ("value", "report"):
-        blocks = [task.common_scores(measure)[1] for task in complete if measure in task.measures]
+    differ = any(task.costs_differ for task in complete)
+    for measure in (EQUAL_COST if differ else "value", "report"):
+        blocks = [
+            task.common_scores(measure)[1] for task in complete if measure in task.measures or measure == EQUAL_COST
+        ]
         blocks = [
             block[:, [list(task.runs).index(a) for a in agents]] for task, block in zip(complete, blocks, strict=False)
         ]
@@ -137,7 +146,7 @@ def _rank_caption(measure: str, scores: np.ndarray, block: str) -> str:
     p = friedman(scores)
     tested = "" if np.isnan(p) else f" Friedman’s test that all are alike: p = {p:.2g}."
     return (
-        f"Mean ranks by {MEASURES[measure]} at the end, {len(scores)} blocks (one for each {block}); bars join agents "
+        f"Mean ranks by {MEASURES[measure]}, {len(scores)} blocks (one for each {block}); bars join agents "
         f"that Nemenyi’s test cannot tell apart (α = 0.05).{tested}"
     )
 
@@ -161,31 +170,44 @@ def _task(
         _figures(figures),
         "<h3>Time to target</h3>",
         target_table(task),
+        live_table(task),
     ]
     if pairs:
-        parts.append(pair_table(pairs))
+        parts.append(pair_table(pairs, task.report_label))
     return "".join(parts)
 
 
 def _description(task: TaskResults) -> str:
-    facts, config = task.facts, task.config
+    statistics, config = task.statistics, task.config
     budget = [f"{config['evaluations']} evaluations"] if config["evaluations"] else []
-    budget += [f"{config['seconds']:,.0f} simulated seconds"] if config["seconds"] else []
-    terms = " + ".join(f"{weight:g} × {name}" for name, weight in facts["objective"]["terms"].items())
+    budget += [f"{config['seconds']:,.0f} {task.time_label}"] if config["seconds"] else []
+    terms = " + ".join(f"{weight:g} × {name}" for name, weight in statistics["objective"]["terms"].items())
+    metric = statistics["accuracy"].replace("_", " ")
     text = f"Budget {' and '.join(budget)}. Value: {terms}, "
-    text += f"accuracy being {facts['accuracy']} at {facts['epochs']} epochs."
-    for constraint in facts["objective"].get("constraints", ()):
-        text += f" Constraint: {constraint}."
+    text += f"accuracy being {metric} at {statistics['epochs']} epochs."
+    if task.value_factor < 0:
+        text += f" Less is better of {task.value_label}."
+    for constraint in statistics["objective"].get("constraints", ()):
+        text += f" Constraint: {constraint}; what breaks it has no value."
     if task.optimum is not None:
-        text += f" The optimum of {facts['architectures']:,} architectures is {task.optimum:.6g}, "
-        text += f"reached by {facts['optima']}."
-    if "report_at_optimum" in facts:
+        of = f"{statistics['architectures']:,} architectures"
+        if statistics.get("feasible", statistics["architectures"]) < statistics["architectures"]:
+            of = f"{statistics['feasible']:,} feasible of {of}"
+        text += f" The optimum of {of} is {task.value_factor * task.optimum:.6g} ({task.value_label}), "
+        text += f"reached by {statistics['optima']}."
+    if "report_at_optimum" in statistics:
+        scale = abs(task.report_factor)
         text += (
-            f" Test accuracy there: {100 * facts['report_at_optimum']:.2f} %; the best there is: "
-            f"{100 * facts['best_report']:.2f} %."
+            f" There {task.report_label} is {scale * statistics['report_at_optimum']:.2f}; the best there is: "
+            f"{scale * statistics['best_report']:.2f}."
         )
-    if "table" in facts:
-        text += f" Table {facts['table']}, SHA-256 {facts['checksum'][:16]}…"
+    if task.costs_differ:
+        text += (
+            " The agents' runs cost differently: what they reach at equal cost, "
+            f"{task.equal_cost:,.0f} {task.time_label}, is the fair comparison."
+        )
+    if "table" in statistics:
+        text += f" Table {statistics['table']}, SHA-256 {statistics['checksum'][:16]}…"
     return text
 
 
@@ -201,9 +223,11 @@ def _appendix(configuration: Mapping[str, Any], agents: Sequence[str]) -> str:
         )
     return (
         f"<h2>Agents</h2><ul>{''.join(lines)}</ul><h2>How to read this</h2><ul>"
-        "<li><b>Value</b>: the best reward among a run's evaluations at the stated epochs. <b>Test accuracy</b>: that "
-        "of the architecture with the best value, which no agent has seen; where several seen ones tie, the mean of "
-        "theirs.</li>"
+        "<li><b>Value</b>: the best reward among a run's evaluations at the stated epochs that keep the constraints. "
+        "<b>Test metrics</b> are those of the architecture with the best value, which no agent has seen; where several "
+        "seen ones tie, the mean of theirs.</li>"
+        "<li><b>At equal cost</b>: the best value when a run has spent as many seconds as the median run of the "
+        "cheapest agent does in all. Numbers of evaluations compare agents only where each costs the same.</li>"
         "<li>Intervals of means are 95 % percentile bootstrap intervals over runs, of shares Wilson’s.</li>"
         "<li>Tests are two-sided; paired ones pair runs of the same seed; Holm’s correction is among all pairs of "
         "agents on a task and measure. A12 is the probability that a run of the first agent is better (Vargha and "

@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 from ..folder import BenchmarkFolder
 from ..pareto import hypervolume, nondominated
 from ..run_file import RunRecord
+from .in_training import InTraining, in_training
 
 FloatArray = NDArray[np.float64]
 
 NEVER = float("inf")
+EQUAL_COST = "value at equal cost"
+"""What agents are compared by where their runs do not cost the same."""
 
 
 @dataclass
@@ -34,6 +37,11 @@ class Run:
         decision_seconds: ``(b,)`` wall time of each decision.
         failed: evaluations that failed.
         wall_seconds: wall time of the run.
+        found: what is known of the evaluation with the best value: ``architecture`` (option indices), ``epochs`` and
+            every metric that is not of the test split; empty where there is none.
+        infeasible: evaluations that succeeded and break a constraint.
+        least_violation: by how much the least violating one does.
+        in_training: of a live run, how many candidates were in training over time.
     """
 
     seed: int
@@ -46,6 +54,10 @@ class Run:
     decision_seconds: FloatArray
     failed: int
     wall_seconds: float
+    found: Mapping[str, Any] = field(default_factory=dict)
+    infeasible: int = 0
+    least_violation: float = 0.0
+    in_training: InTraining | None = None
 
     @property
     def evaluations(self) -> int:
@@ -63,7 +75,7 @@ class Run:
         return float(self.clock[np.argmax(reached)]) if reached.any() else NEVER
 
     def at(self, times: FloatArray, what: str) -> FloatArray:
-        """Return the best value (``"best"``) or its report (``"report"``) at times ``(t,)`` in simulated seconds.
+        """Return the best value (``"best"``) or its report (``"report"``) at times ``(t,)`` of the run's clock.
 
         NaN before the first evaluation has ended.
         """
@@ -96,14 +108,21 @@ def incumbents(values: FloatArray, reports: FloatArray, architectures: NDArray) 
     return np.where(best > -np.inf, best, np.nan), report
 
 
-def run_of(record: RunRecord) -> Run:
-    """Return the curves of a run's record."""
+def run_of(record: RunRecord, report_sign: float = 1.0) -> Run:
+    """Return the curves of a run's record.
+
+    Args:
+        record: the run.
+        report_sign: −1 where less of what is reported is better: ``report`` is then its negative.
+    """
     rows = record.rows
-    best, report = incumbents(rows["value"], rows["report"], rows["architecture"])
+    reports = report_sign * rows["report"]
+    best, report = incumbents(rows["value"], reports, rows["architecture"])
     order = np.argsort(rows["clock_seconds"], kind="stable")
     by_clock = (best, report)
     if (np.diff(order) < 0).any():  # asynchronous workers: an earlier proposal may end later
-        by_clock = incumbents(rows["value"][order], rows["report"][order], rows["architecture"][order])
+        by_clock = incumbents(rows["value"][order], reports[order], rows["architecture"][order])
+    succeeded = rows["status"] == 0
     return Run(
         record.question["seed"],
         best,
@@ -112,9 +131,23 @@ def run_of(record: RunRecord) -> Run:
         *by_clock,
         rows["terms"],
         rows["decision_seconds"],
-        int((rows["status"] != 0).sum()),
+        int((~succeeded).sum()),
         record.about["wall_seconds"],
+        _found(rows),
+        int((succeeded & (rows["violation"] > 0)).sum()),
+        float(rows["violation"].min()),
+        in_training(rows["started_seconds"], rows["ended_seconds"]) if record.live else None,
     )
+
+
+def _found(rows: NDArray[np.void]) -> dict[str, Any]:
+    """Return what is known of the first row with the best value, but for what is measured on test data."""
+    if np.isnan(rows["value"]).all():
+        return {}
+    row = rows[int(np.nanargmax(rows["value"]))]
+    found: dict[str, Any] = {"architecture": row["architecture"].tolist(), "epochs": int(row["epochs"])}
+    names = [name for name in rows.dtype.names or () if name.startswith("metric.") and "test_" not in name]
+    return found | {name.removeprefix("metric."): float(row[name]) for name in names}
 
 
 @dataclass
@@ -123,7 +156,7 @@ class TaskResults:
 
     Attributes:
         label: the task's label.
-        config: its entry in the configuration: budget and ``facts``.
+        config: its entry in the configuration: budget and ``statistics``.
         runs: agent → its runs, by seed.
     """
 
@@ -132,9 +165,9 @@ class TaskResults:
     runs: dict[str, list[Run]] = field(default_factory=dict)
 
     @property
-    def facts(self) -> Mapping[str, Any]:
+    def statistics(self) -> Mapping[str, Any]:
         """What is known of the task beforehand."""
-        return self.config["facts"]
+        return self.config["statistics"]
 
     @property
     def all_runs(self) -> list[Run]:
@@ -144,12 +177,48 @@ class TaskResults:
     @property
     def optimum(self) -> float | None:
         """The best value that there is, where that is known."""
-        return self.facts.get("optimum")
+        return self.statistics.get("optimum")
 
     @property
-    def percent(self) -> bool:
-        """Whether the value is an accuracy, to be shown in percent."""
-        return self.facts["objective"]["terms"] == {"accuracy": 1.0}
+    def value_factor(self) -> float:
+        """What a value is multiplied by to be shown; negative where less of the metric itself is better."""
+        return float(self.statistics["value"]["factor"])
+
+    @property
+    def value_label(self) -> str:
+        """Name and unit of a value that is shown."""
+        return self.statistics["value"]["label"]
+
+    @property
+    def report_factor(self) -> float:
+        """What a report is multiplied by to be shown."""
+        return float(self.statistics["report"]["factor"])
+
+    @property
+    def report_sign(self) -> float:
+        """1, or −1 where less of what is reported is better."""
+        return float(np.sign(self.report_factor))
+
+    @property
+    def report_label(self) -> str:
+        """Name and unit of a report that is shown."""
+        return self.statistics["report"]["label"]
+
+    @property
+    def time_label(self) -> str:
+        """Name of the clock: what evaluations cost, added up."""
+        return "seconds of training" if self.statistics["live"] else "simulated seconds"
+
+    @cached_property
+    def equal_cost(self) -> float:
+        """The cost at which all agents can be compared: the least of their runs' median ends, in seconds."""
+        return min(float(np.median([run.clock[-1] for run in runs])) for runs in self.runs.values())
+
+    @cached_property
+    def costs_differ(self) -> bool:
+        """Whether some agents' runs cost noticeably more than others', so that their ends are no fair comparison."""
+        ends = [float(np.median([run.clock[-1] for run in runs])) for runs in self.runs.values()]
+        return self.equal_cost > 0 and max(ends) > 1.05 * self.equal_cost
 
     @cached_property
     def has_reports(self) -> bool:
@@ -159,7 +228,7 @@ class TaskResults:
     @cached_property
     def targets(self) -> dict[str, float]:
         """Values to reach: of the table, or (where it is not known) the runs' own median and best."""
-        known = self.facts.get("targets")
+        known = self.statistics.get("targets")
         if known:
             return dict(known)
         last = [run.best[-1] for run in self.all_runs if not np.isnan(run.best[-1])]
@@ -170,10 +239,10 @@ class TaskResults:
     @cached_property
     def reference(self) -> FloatArray | None:
         """The hypervolume's reference point: the worst of the table, or of all runs, in each objective."""
-        if len(self.facts["terms"]) < 2:
+        if len(self.statistics["terms"]) < 2:
             return None
-        if "reference" in self.facts:
-            return np.array(self.facts["reference"])
+        if "reference" in self.statistics:
+            return np.array(self.statistics["reference"])
         points = [run.terms[~np.isnan(run.terms).any(axis=1)] for run in self.all_runs]
         joined = np.concatenate(points) if points else np.empty((0, 2))
         return joined.min(axis=0) if len(joined) else None
@@ -236,9 +305,17 @@ class TaskResults:
         return seeds, np.stack(columns, axis=1) if seeds else np.empty((0, len(self.runs)))
 
     def scores(self, agent: str, measure: str) -> FloatArray:
-        """Return an agent's final ``value``, ``report`` or ``hypervolume``, ``(runs,)``; −∞ where a run has none."""
+        """Return a measure of each of an agent's runs, ``(runs,)``, to be maximised; −∞ where a run has none.
+
+        Args:
+            agent: whose.
+            measure: ``value``, ``report`` or ``hypervolume`` at the end, or ``value at equal cost``.
+        """
         if measure == "hypervolume":
             return self.hypervolumes[agent]
+        if measure == EQUAL_COST:
+            at = np.array([run.at(np.array([self.equal_cost]), "best")[0] for run in self.runs[agent]])
+            return np.where(np.isnan(at), -np.inf, at)
         column = "best" if measure == "value" else "report"
         last = np.array([getattr(run, column)[-1] for run in self.runs[agent]])
         return np.where(np.isnan(last), -np.inf, last)
@@ -246,14 +323,20 @@ class TaskResults:
     @property
     def measures(self) -> list[str]:
         """What agents are compared by."""
-        return ["value", *(["report"] if self.has_reports else []), *(["hypervolume"] if self.hypervolumes else [])]
+        equal = [EQUAL_COST] if self.costs_differ else []
+        return [
+            *equal,
+            "value",
+            *(["report"] if self.has_reports else []),
+            *(["hypervolume"] if self.hypervolumes else []),
+        ]
 
 
 def read_results(folder: BenchmarkFolder) -> list[TaskResults]:
     """Read all runs of a benchmark; tasks and agents without any are left out."""
     tasks = {label: TaskResults(label, config) for label, config in folder.configuration()["tasks"].items()}
     for task, agent, _, record in folder.runs():
-        tasks[task].runs.setdefault(agent, []).append(run_of(record))
+        tasks[task].runs.setdefault(agent, []).append(run_of(record, tasks[task].report_sign))
     return [task for task in tasks.values() if task.runs]
 
 
@@ -262,8 +345,8 @@ def performance_profiles(
 ) -> tuple[FloatArray, dict[str, FloatArray], int]:
     """Return Dolan and Moré's profiles (2002, Math. Program.): the share of problems solved within τ × the best.
 
-    A problem is a target of a task with a seed; an agent's time on it is the number of evaluations that its
-    run of that seed takes. Problems that no agent solves are left out.
+    A problem is a target of a task with a seed; an agent's time on it is what its run of that seed costs until then,
+    in seconds (evaluations, where they cost nothing). Problems that no agent solves are left out.
 
     Returns:
         τ ``(t,)``; agent → share ``(t,)``; and the number of problems.
@@ -274,7 +357,10 @@ def performance_profiles(
             continue
         by_seed = [{run.seed: run for run in task.runs[agent]} for agent in agents]
         for seed in sorted(set.intersection(*(set(runs) for runs in by_seed))):
-            times += [[runs[seed].evaluations_to(target) for runs in by_seed] for target in task.targets.values()]
+            for target in task.targets.values():
+                runs = [found[seed] for found in by_seed]
+                free = task.equal_cost == 0
+                times.append([run.evaluations_to(target) if free else run.seconds_to(target) for run in runs])
     table = np.array(times, dtype=np.float64).reshape(-1, len(agents))
     table = table[np.isfinite(table).any(axis=1)]
     if not len(table):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ....evaluation.statistics import average_ranks, bootstrap_mean, wilson
-from .results import NEVER, Run, TaskResults
+from .results import EQUAL_COST, NEVER, Run, TaskResults
 
 NOTHING = "–"
 
@@ -36,41 +36,44 @@ def summary_table(task: TaskResults, configuration: Mapping[str, Any]) -> str:
             {a: f"{np.median([r.evaluations for r in runs]):.0f}" for a, runs in task.runs.items()},
         ),
     ]
-    units = {"value": 100.0 if task.percent else 1.0, "report": 100.0, "hypervolume": 1.0}
-    names = {
-        "value": f"{task.facts['accuracy'].replace('_', ' ')} (%)" if task.percent else "value",
-        "report": "test accuracy (%)",
-        "hypervolume": "hypervolume",
-    }
-    whole = task.facts.get("front_hypervolume")
+    units = {"value": task.value_factor, "report": task.report_factor, "hypervolume": 1.0}
+    names = {"value": task.value_label, "report": task.report_label, "hypervolume": "hypervolume"}
+    units[EQUAL_COST] = units["value"]
+    names[EQUAL_COST] = f"{task.value_label} at equal cost ({task.equal_cost:,.0f} s)"
+    whole = task.statistics.get("front_hypervolume")
     if whole:
         units["hypervolume"], names["hypervolume"] = 100.0 / whole, "hypervolume (% of the table's)"
     for measure in task.measures:
         scores = {agent: units[measure] * task.scores(agent, measure) for agent in task.runs}
-        columns.append((f"{names[measure]}, mean ± sd", _marked(scores, _mean_and_sd)))
+        columns.append((f"{names[measure]}, mean ± sd", _marked(scores, _mean_and_sd, units[measure] < 0)))
         columns.append(("95 % interval", {agent: _interval(values) for agent, values in scores.items()}))
     if task.optimum is not None:
         columns.append(("at the optimum (%)", {agent: _share(runs, task.optimum) for agent, runs in task.runs.items()}))
     if len(task.runs) > 1:
-        seeds, scores = task.common_scores("value")
+        measure = task.measures[0]
+        seeds, scores = task.common_scores(measure)
         if seeds:
             ranks = average_ranks(scores)
-            columns.append(("mean rank", {a: f"{rank:.2f}" for a, rank in zip(task.runs, ranks, strict=True)}))
+            heading = "mean rank at equal cost" if measure == EQUAL_COST else "mean rank"
+            columns.append((heading, {a: f"{rank:.2f}" for a, rank in zip(task.runs, ranks, strict=True)}))
     times = {a: 1e3 * np.concatenate([run.decision_seconds for run in runs]) for a, runs in task.runs.items()}
     columns.append(("decision (ms, mean)", {agent: f"{values.mean():.2f}" for agent, values in times.items()}))
+    broken = {agent: sum(run.infeasible for run in runs) for agent, runs in task.runs.items()}
+    if any(broken.values()):
+        columns.append(("evaluations that break a constraint", {a: str(count) for a, count in broken.items()}))
     failed = {agent: sum(run.failed for run in runs) for agent, runs in task.runs.items()}
     if any(failed.values()):
         columns.append(("failed evaluations", {agent: str(count) for agent, count in failed.items()}))
     rows = [[agent, *(cells[agent] for _, cells in columns)] for agent in task.runs]
-    random = task.facts.get("random", {})
+    random = task.statistics.get("random", {})
     if "value" in random:
         rows.append(_random_row(task, random, [name for name, _ in columns], units, names))
     return table(["agent", *(name for name, _ in columns)], rows) + _random_note(task, configuration, random)
 
 
-def _marked(scores: Mapping[str, np.ndarray], text: Any) -> dict[str, str]:
+def _marked(scores: Mapping[str, np.ndarray], text: Any, less_is_better: bool) -> dict[str, str]:
     means = {agent: values.mean() for agent, values in scores.items()}
-    best = max(means.values())
+    best = (min if less_is_better else max)(means.values())
     return {a: ("*" if len(scores) > 1 and means[a] == best else "") + text(scores[a]) for a in scores}
 
 
@@ -105,9 +108,9 @@ def _random_row(
     row = ["random search, exact expectation"]
     for name in columns:
         if name == f"{names['value']}, mean ± sd":
-            row.append(f"{units['value'] * random['value']:.3f} ± {units['value'] * random['sd']:.3g}")
+            row.append(f"{units['value'] * random['value']:.3f} ± {abs(units['value']) * random['sd']:.3g}")
         elif name == f"{names['report']}, mean ± sd" and random["report"] is not None:
-            row.append(f"{100 * random['report']:.3f}")
+            row.append(f"{abs(units['report']) * random['report']:.3f}")
         elif name == "evaluations (median)":
             row.append(f"{random['evaluations']:.1f}")
         else:
@@ -125,22 +128,24 @@ def _random_note(task: TaskResults, configuration: Mapping[str, Any], random: Ma
         if not plain or "value" not in random or len(runs) < 2:
             continue
         values = task.scores(agent, "value")
-        error = values.std(ddof=1) / np.sqrt(len(values))
+        values = values[np.isfinite(values)]  # of searches that found a value, as the expectation is
+        error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
         if error > 0:
             away = (values.mean() - random["value"]) / error
-            notes.append(f"{agent}: {len(runs)} runs, {away:+.2f} standard errors from its exact expectation.")
+            notes.append(f"{agent}: {len(values)} runs, {away:+.2f} standard errors from its exact expectation.")
     return "".join(f'<p class="note">{escape(note)}</p>' for note in notes)
 
 
 def target_table(task: TaskResults) -> str:
     """Return, for each target and agent, how many runs reached it and what that took."""
     rows = []
-    scale = 100.0 if task.percent else 1.0
+    scale = task.value_factor
     for name, level in task.targets.items():
         for agent, runs in task.runs.items():
             took = np.array([run.evaluations_to(level) for run in runs])
             seconds = np.array([run.seconds_to(level) for run in runs])
             spent = sum(min(end, run.evaluations) for end, run in zip(took, runs, strict=True))
+            paid = sum(min(end, float(run.clock[-1])) for end, run in zip(seconds, runs, strict=True))
             reached = int(np.isfinite(took).sum())
             rows.append(
                 [
@@ -149,6 +154,7 @@ def target_table(task: TaskResults) -> str:
                     f"{100 * reached / len(runs):.0f} %",
                     _median(took),
                     _median(seconds),
+                    f"{paid / reached:,.0f}" if reached else NOTHING,
                     f"{spent / reached:,.0f}" if reached else NOTHING,
                 ]
             )
@@ -157,7 +163,8 @@ def target_table(task: TaskResults) -> str:
         "agent",
         "runs that reach it",
         "median evaluations",
-        "median simulated s",
+        f"median {task.time_label}",
+        f"ERT ({task.time_label})",
         "ERT (evaluations)",
     ]
     return table(headings, rows, text_columns=2)
@@ -169,11 +176,37 @@ def _median(values: np.ndarray) -> str:
     return NOTHING if middle == NEVER else f"{middle:,.0f}"
 
 
-def pair_table(pairs: Sequence[Mapping[str, Any]]) -> str:
-    """Return the tests of all pairs, folded."""
+def live_table(task: TaskResults) -> str:
+    """Return how many candidates of each agent's runs were in training at a time; nothing for looked-up tasks."""
+    rows = []
+    for agent, runs in task.runs.items():
+        logs = [run.in_training for run in runs if run.in_training is not None]
+        known = [log for log in logs if np.isfinite(log.mean)]
+        if logs:
+            rows.append(
+                [
+                    agent,
+                    str(len(logs)),
+                    f"{np.mean([log.mean for log in known]):.2f}" if known else NOTHING,
+                    str(max(int(log.counts.max()) for log in logs)),
+                    f"{np.mean([log.per_hour for log in known]):,.0f}" if known else NOTHING,
+                    f"{np.mean([log.warm_up for log in logs]):,.1f}",
+                ]
+            )
+    if not rows:
+        return ""
+    headings = ["agent", "runs", "mean in training", "most in training", "candidates per hour", "warm-up (s)"]
+    note = (
+        "Mean and rate are of the time between warm-up, the end of a run's first trial, and the start of its last one."
+    )
+    return f'<h3>Live training</h3>{table(headings, rows)}<p class="note">{note}</p>'
+
+
+def pair_table(pairs: Sequence[Mapping[str, Any]], report: str) -> str:
+    """Return the tests of all pairs, folded; ``report`` is the label of what is reported."""
     rows = [
         [
-            pair["measure"].replace("report", "test accuracy"),
+            pair["measure"].replace("report", report),
             pair["agent"],
             pair["other"],
             str(pair["pairs"]),

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pynascent.scripts.benchmark.choices import parse_agents, parse_seeds, parse_tasks
+from pynascent.scripts.benchmark.choices import parse_agents, parse_tasks
+from pynascent.scripts.benchmark.parsing import parse_seeds
 from pynascent.scripts.benchmark.protocols import find_protocol
 from pynascent.scripts.benchmark.runner import Benchmark
 

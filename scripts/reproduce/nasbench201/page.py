@@ -128,7 +128,7 @@ def _against_random(results: Results) -> list[str]:
 def _random(results: Results) -> list[str]:
     rows = []
     for name, task in results.items():
-        expected = task.facts.get("random")
+        expected = task.statistics.get("random")
         if not expected or RANDOM not in task.runs:
             continue
         for measure, what in (("value", "validation"), ("report", "test")):

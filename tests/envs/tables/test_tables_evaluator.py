@@ -133,7 +133,7 @@ def test_a_partial_table_names_what_it_lacks(known, tmp_path):
     data = known.data(architectures=known.architectures[:30], partial=True)
     for metric in data.metrics:
         metric.values = metric.values[:30]
-    evaluator = TableEvaluator(data.write(tmp_path / "part.nastable"))
+    evaluator = TableEvaluator(data.write(tmp_path / "part.nastable"), missing="error")
     assert evaluator.covers(known.architectures).tolist() == [True] * 30 + [False] * 42
     for b in (1, 3):
         with pytest.raises(TableError) as error:
@@ -305,7 +305,7 @@ def test_large_spaces(space, tmp_path):
     table = TableData("big", space, metrics, "validation_accuracy", architectures[shuffled], partial=True).write(
         tmp_path / "t.nastable"
     )
-    evaluator = TableEvaluator(table, space=space)
+    evaluator = TableEvaluator(table, space=space, missing="error")
     for b in (1, len(architectures)):
         found = evaluator.evaluate(architectures[:b], np.full(b, 5), np.zeros(b, dtype=int))
         np.testing.assert_array_equal(found["validation_accuracy"], accuracy[:b])

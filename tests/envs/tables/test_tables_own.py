@@ -133,7 +133,16 @@ def edit(number, **changes):
     (edit(2, validation_accuracy="n/a"), "line 4: validation_accuracy is 'n/a', it must be a number"),
     (edit(2, validation_accuracy="nan"), "line 4: validation_accuracy is NaN"),
     (edit(2, validation_accuracy=""), "line 4: validation_accuracy is empty"),
-    (edit(2, validation_accuracy="inf"), "validation_accuracy = inf for row 1, depth=1 op=pool"),
+    (edit(2, validation_accuracy="inf"), "line 4: validation_accuracy is 'inf', it must be a number"),
+    (edit(2, validation_accuracy="8_1.2"), "line 4: validation_accuracy is '8_1.2', it must be a number"),
+    (edit(2, validation_accuracy="٨١"), "line 4: validation_accuracy is '٨١', it must be a number"),
+    (edit(2, validation_accuracy="0x50"), "line 4: validation_accuracy is '0x50', it must be a number"),
+    (edit(2, validation_accuracy="1e999"), "line 4: validation_accuracy is '1e999', it must be a number"),
+    (edit(2, epochs="3_6"), "line 4: epochs is '3_6', it must be a whole number"),
+    (edit(2, seed="7.0"), "line 4: seed is '7.0', it must be a whole number"),
+    (edit(2, validation_accuracy="81,2"), "line 4: 10 cells where the header has 9: decimals are written with a point"),
+    ("\n".join([HEADER, *lines()]).replace(",100,10", ",100"), "line 2: 8 cells where the header has 9"),
+    (HEADER.replace("flops", "") + "\n", "column 9 has no name"),
     (edit(2, validation_accuracy=101), "validation_accuracy = 1.01 for row 1, depth=1 op=pool is outside 0 to 1"),
     (edit(2, test_accuracy="93.2"), "test_accuracy = 93.2 for row 1, .* look like percent"),
     (edit(3, seed=7), "line 5: the same architecture, epochs and seed as line 4"),
@@ -156,6 +165,23 @@ def test_csv_that_is_wrong(bring, data_home, text, message):
     with pytest.raises(TableError, match=message):
         bring(text)
     assert not data_home.exists()
+
+
+def test_blanks_after_commas_are_no_part_of_names_and_cells(bring):
+    plain = bring()
+    spaced = bring("\n".join(line.replace(",", ", ") for line in [HEADER, *lines()]))
+    assert spaced.header.sha256 == plain.header.sha256
+
+
+def test_columns_beside_the_schema_can_be_ignored(bring):
+    text = "\n".join([HEADER + ",notes,gpu", *(line + ",any text,3" for line in lines())])
+    ignoring = SCHEMA.replace("[space]", 'ignore = ["notes", "gpu"]\n[space]', 1)
+    assert bring(text, ignoring).header.sha256 == bring().header.sha256
+    with pytest.raises(TableError, match="'gpu' is not in the schema: describe it, drop it, or say ignore"):
+        bring(text, SCHEMA.replace("[space]", 'ignore = ["notes"]\n[space]', 1))
+    for wrong, message in (("noted", "which the schema ignores, is not there"), ("flops", "is described all the same")):
+        with pytest.raises(TableError, match=message):
+            bring(text, SCHEMA.replace("[space]", f'ignore = ["{wrong}"]\n[space]', 1))
 
 
 def test_a_partial_csv_can_be_declared(bring):

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.lib.recfunctions import repack_fields
 
-from pynascent.scripts.benchmark.benchmark_task import competition_of
+from pynascent.scripts.benchmark.benchmark_task import benchmark_task_of
 from pynascent.scripts.benchmark.folder import BenchmarkFolder
 from pynascent.scripts.benchmark.protocols import NATS
 from pynascent.scripts.benchmark.run_file import read_run
@@ -112,7 +112,7 @@ def finished(home, tmp_path_factory):
         patch.setenv("PYNASCENT_DATA", str(home))
         patch.chdir(home)
         patch.syspath_prepend(str(home))
-        options = ("--agent", "outside_agents:Climber", "--settings", "random.repeats=false")
+        options = ("--agent", "outside_agents:Climber", "--setting", "random.repeats=false")
         assert played(patch, out, *options, seeds="0:4") == 0
     return out
 
@@ -149,7 +149,7 @@ def test_settings_reach_the_agent(finished):
 
 
 def test_two_processes_give_the_same_histories_as_one(finished, tmp_path, monkeypatch):
-    options = ("--agent", "outside_agents:Climber", "--settings", "random.repeats=false", "--processes", 2)
+    options = ("--agent", "outside_agents:Climber", "--setting", "random.repeats=false", "--processes", 2)
     assert played(monkeypatch, tmp_path / "two", *options, seeds="0:4") == 0
     assert same(histories(tmp_path / "two"), histories(finished))
 
@@ -218,7 +218,7 @@ def session_members(session: int) -> list[int]:
         ({"options": ("--protocol", "direct")}, "protocol"),
         ({"options": ("--workers", 2)}, "workers: 1, not 2"),
         ({"options": ("--objective", '{"accuracy": 1, "ln_flops": -0.1}')}, "objective"),
-        ({"options": ("--settings", "random.repeats=false")}, 'agent random settings: {}, not {"repeats": false}'),
+        ({"options": ("--setting", "random.repeats=false")}, 'agent random settings: {}, not {"repeats": false}'),
     ],
 )
 def test_another_configuration_is_refused_in_one_line(more, what, tmp_path, monkeypatch, capfd):
@@ -239,7 +239,7 @@ def test_a_changed_outside_agent_is_another_agent(tmp_path, monkeypatch, capfd):
     assert command(monkeypatch, *arguments, "--out", tmp_path / "out") == 0
     file.write_text(AGENT + "\n# changed\n")
     assert command(monkeypatch, *arguments, "--out", tmp_path / "out", "--resume") == 2
-    assert "agent climber source" in capfd.readouterr().err
+    assert "the code of the agent climber" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -252,17 +252,21 @@ def test_a_changed_outside_agent_is_another_agent(tmp_path, monkeypatch, capfd):
         (("--agents", "nobody"), "agent 'nobody' is unknown: known are random"),
         (("--agents", "random,random"), "--agents has 'random' twice"),
         (("--agents", "a/b=random"), "label 'a/b'"),
+        (("--agents", "_b=random"), "label '_b'"),
         (("--agent", "outside_agents:Nobody"), "the module outside_agents has no Nobody"),
         (("--agent", "outside_agents:np"), "is no subclass of"),
         (("--agent", "no_such_module:Agent"), "cannot import no_such_module"),
         (("--agent", "no_such_file.py:Agent"), "no_such_file.py does not exist"),
         (("--settings", "random.size=3"), "has no setting 'size': allowed are repeats"),
         (("--settings", "other.size=3"), "the agent 'other', which is not among --agents"),
-        (("--settings", "nonsense"), "--settings nonsense: give AGENT.name=value"),
+        (("--settings", "nonsense"), "--setting nonsense: give AGENT.name=value"),
         (("--settings", "random.formulation=edit"), "plays propose or build, not 'edit'"),
         (("--settings", "hyperband.eta=1"), "eta=1"),
         (("--seeds", "5:2"), "--seeds 5:2: give FROM:TO"),
         (("--seeds", "0,0"), "a seed is there twice"),
+        (("--seeds", "9223372036854775808"), "seeds are integers from 0 to 9223372036854775807"),
+        (("--seeds", "0:2000000000"), "at most a million"),
+        (("--store", "x.sqlite"), "--store is for live training: Made looks candidates up"),
         (("--seeds", "-1"), "--seeds -1: give FROM:TO"),
         (("--budget", "0"), "--budget 0: give evaluations"),
         (("--budget", "-5s"), "--budget -5s: give evaluations"),
@@ -322,7 +326,7 @@ def test_the_nats_protocol(tmp_path, monkeypatch):
     out = tmp_path / "out"
     options = ("--protocol", "nats", "--workers", 3)
     assert played(monkeypatch, out, *options, agents="random,hyperband", budget="20000s", seeds="0:2") == 0
-    facts = BenchmarkFolder(out).configuration()["tasks"]["Made"]["facts"]
+    facts = BenchmarkFolder(out).configuration()["tasks"]["Made"]["statistics"]
     for record in (read_run(path) for path in out.glob("runs/*/*/*.npz")):
         rows = record.rows
         assert (rows["epochs"] == 12).all()  # agents that choose fidelities may not here
@@ -339,7 +343,7 @@ def test_vector_rewards_and_their_hypervolume(tmp_path, monkeypatch):
     assert np.array_equal(rows["value"], rows["metric.validation_accuracy"])
     import moocore
 
-    facts = BenchmarkFolder(out).configuration()["tasks"]["Made"]["facts"]
+    facts = BenchmarkFolder(out).configuration()["tasks"]["Made"]["statistics"]
     expected = moocore.hypervolume(-rows["terms"], ref=-np.array(facts["reference"]))
     lines = list(csv.DictReader(io.StringIO((out / "results.csv").read_text())))
     line = next(line for line in lines if (line["agent"], line["seed"]) == ("nsga2", "0"))
@@ -407,7 +411,7 @@ def test_a_name_leads_to_the_table_that_is_there_now(monkeypatch, tmp_path):
     made = {"label": "Made", "task": "Table", "evaluator": {"table": "Made"}}
 
     def made_now():
-        return competition_of(made, asdict(NATS), None)
+        return benchmark_task_of(made, asdict(NATS), None)
 
     assert made_now() is made_now() and len(made_now().evaluator.architectures()) == 6561
     monkeypatch.setenv("PYNASCENT_DATA", str(tmp_path))

@@ -93,15 +93,15 @@ def test_random_search_agrees_with_its_expectation_on_the_real_tables(name, seco
     """Two-sided: environment, clock, agent, protocol and expectation are right together."""
     from dataclasses import asdict
 
-    from pynascent.scripts.benchmark.benchmark_task import Competition
+    from pynascent.scripts.benchmark.benchmark_task import BenchmarkTask
     from pynascent.scripts.benchmark.choices import AgentChoice, TaskChoice
     from pynascent.scripts.benchmark.play import play_record, question_of
     from pynascent.scripts.benchmark.protocols import NATS
     from pynascent.scripts.benchmark.report.results import run_of
-    from pynascent.scripts.benchmark.task_statistics import task_facts
+    from pynascent.scripts.benchmark.task_statistics import task_statistics
 
     task = TaskChoice(name, name, {}, None, seconds)
-    expected = task_facts(Competition(task, NATS))["random"]
+    expected = task_statistics(BenchmarkTask(task, NATS))["random"]
     agent = asdict(AgentChoice("random", "random"))
     runs = [run_of(play_record(question_of(asdict(task), agent, s, asdict(NATS), None, 1, 1))) for s in range(60)]
     for found, known in (

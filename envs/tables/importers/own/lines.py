@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...spaces import SearchSpace
-from ..builder import MetricData, TableData
-from ..errors import TableError
-from .base import Counter, ImportRequest
+from ....spaces import SearchSpace
+from ...builder import MetricData, TableData
+from ...errors import TableError
+from ..base import Counter, ImportRequest
+from ..text import number, read_csv, whole
 from .schema import MetricSchema, Schema, load_schema, split_files
 
 KIND = "csv"
@@ -46,28 +46,25 @@ class _Lines:
         seen: dict[tuple[int, int, int], int] = {}
         total = max(1, self.path.read_bytes().count(b"\n") - 1)
         counter = Counter(request, total)
-        try:
-            with self.path.open(newline="", encoding="utf-8-sig") as file:
-                reader = csv.DictReader(file, strict=True)
-                self._check_columns(list(reader.fieldnames or []))
-                for line in reader:
-                    number = reader.line_num
-                    row = rows.setdefault(self._architecture(line, number), len(rows))
-                    epochs = self._whole(line, "epochs", number, self.schema.epochs)
-                    seed = self._whole(line, "seed", number, 0)
-                    key = (row, epochs, seed)
-                    if key in seen:
-                        raise TableError(
-                            f"{self.path}, line {number}: the same architecture, epochs and seed as line {seen[key]}: "
-                            "keep one of them"
-                        )
-                    seen[key] = number
-                    self.lines.append((*key, number))
-                    for metric in self.schema.metrics:
-                        self.values[metric.column].append(self._number(line, metric, number))
-                    counter.step()
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise TableError(f"{self.path} cannot be read as CSV: {error}") from None
+        for at, line in read_csv(self.path):
+            if not at:
+                self._check_columns(list(line))
+                continue
+            row = rows.setdefault(self._architecture(line, at), len(rows))
+            epochs = self._whole(line, "epochs", at, self.schema.epochs)
+            seed = self._whole(line, "seed", at, 0)
+            key = (row, epochs, seed)
+            if key in seen:
+                raise TableError(
+                    f"{self.path}, line {at}: the same architecture, epochs and seed as line {seen[key]}: "
+                    "keep one of them"
+                )
+            seen[key] = at
+            self.lines.append((*key, at))
+            for metric in self.schema.metrics:
+                where = f"{self.path}, line {at}: {metric.column}"
+                self.values[metric.column].append(number(line[metric.column], where, metric.gaps))
+            counter.step()
         if not rows:
             raise TableError(f"{self.path} has no lines below its names of columns")
         epochs_found = tuple(sorted({epochs for _, epochs, _, _ in self.lines}))
@@ -76,8 +73,6 @@ class _Lines:
 
     def _check_columns(self, names: list[str]) -> None:
         space = self.schema.space
-        if len(set(names)) != len(names):
-            raise TableError(f"{self.path}: a column is there twice in {names}")
         absent = [metric.column for metric in self.schema.metrics if metric.column not in names]
         if absent:
             raise TableError(
@@ -92,46 +87,32 @@ class _Lines:
         if "epochs" not in names and self.schema.epochs is None:
             raise TableError(f"{self.path} has no column 'epochs': add one, or say epochs = N in the schema")
         used = {metric.column for metric in self.schema.metrics} | {"architecture", "index", "epochs", "seed", *choices}
-        unknown = [name for name in names if name not in used]
-        if unknown:
-            raise TableError(f"{self.path}: the column {unknown[0]!r} is not in the schema: describe it or drop it")
+        self.schema.check_unused(str(self.path), "column", names, used)
         self._by = "architecture" if "architecture" in names else "index" if "index" in names else "choices"
 
-    def _architecture(self, line: dict[str, Any], number: int) -> tuple[int, ...]:
-        space = self.schema.space
+    def _architecture(self, line: dict[str, str], at: int) -> tuple[int, ...]:
+        space, where = self.schema.space, f"{self.path}, line {at}"
         try:
             if self._by == "architecture":
-                found = space.parse(line["architecture"] or "")
+                found = space.parse(line["architecture"])
             elif self._by == "index":
-                found = space.from_index(int(line["index"]))[0]
+                found = space.from_index(whole(line["index"], f"{where}: index"))[0]
             else:
                 found = _from_texts(space, line)
             return tuple(space.check(found)[0].tolist())
+        except TableError:
+            raise
         except (ValueError, IndexError, OverflowError, TypeError) as error:
-            raise TableError(f"{self.path}, line {number}: {error}") from None
+            raise TableError(f"{where}: {error}") from None
 
-    def _whole(self, line: dict[str, Any], name: str, number: int, default: int | None) -> int:
+    def _whole(self, line: dict[str, str], name: str, at: int, default: int | None) -> int:
         text = line.get(name)
         if text is None and default is not None:
             return default
-        try:
-            value = int(text or "")
-        except ValueError:
-            value = -1
-        if value < (1 if name == "epochs" else 0) or value > 2**31:
-            raise TableError(f"{self.path}, line {number}: {name} is {text!r}, it must be a whole number")
-        return value
-
-    def _number(self, line: dict[str, Any], metric: MetricSchema, number: int) -> float:
-        text = (line.get(metric.column) or "").strip()
-        if not text:
-            return np.nan
-        try:
-            value = float(text)
-        except ValueError:
-            raise TableError(f"{self.path}, line {number}: {metric.column} is {text!r}, it must be a number") from None
-        if np.isnan(value) and not metric.gaps:
-            raise TableError(f"{self.path}, line {number}: {metric.column} is NaN")
+        where = f"{self.path}, line {at}: {name}"
+        value, low = whole(text or "", where), 1 if name == "epochs" else 0
+        if not low <= value <= 2**31:
+            raise TableError(f"{where} is {text!r}, it must be a whole number, {low} to 2147483648")
         return value
 
     def metrics(self, rows: int, epochs: tuple[int, ...], seeds: list[int]) -> list[MetricData]:
@@ -172,11 +153,11 @@ class _Lines:
         return result
 
 
-def _from_texts(space: SearchSpace, line: dict[str, Any]) -> np.ndarray:
+def _from_texts(space: SearchSpace, line: dict[str, str]) -> np.ndarray:
     """Return the architecture that a line names, option by option as text."""
     row = []
     for choice in space.choices:
-        text, options = (line[choice.name] or "").strip(), [str(option) for option in choice.options]
+        text, options = line[choice.name], [str(option) for option in choice.options]
         if text not in options:
             raise ValueError(f"{choice.name} is {text!r}: allowed are {', '.join(options[:20])}")
         row.append(options.index(text))

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..builder import TableData
-from ..errors import TableError
-from .base import ImportRequest
-from .nasbench201_npz import load_arrays
+from ...builder import TableData
+from ...errors import TableError
+from ..base import ImportRequest
+from ..nasbench201_npz import load_arrays
 from .schema import load_schema, split_files
 
 KIND = "npz"
@@ -26,13 +26,12 @@ def read(request: ImportRequest) -> Iterator[TableData]:
     path, schema_path = split_files(request, KIND, ".npz")
     schema = load_schema(schema_path)
     arrays = load_arrays(path)
-    odd = next((name for name, array in arrays.items() if array.dtype.kind not in "uif"), None)
+    read = {name: array for name, array in arrays.items() if name not in schema.ignore}
+    odd = next((name for name, array in read.items() if array.dtype.kind not in "uif"), None)
     if odd is not None:
         raise TableError(f"{path}: the array {odd!r} is of type {arrays[odd].dtype}, it must be of numbers")
     used = {"architectures", "index", "epochs", *(metric.column for metric in schema.metrics)}
-    unknown = next((name for name in arrays if name not in used), None)
-    if unknown is not None:
-        raise TableError(f"{path}: the array {unknown!r} is not in the schema: describe it or drop it")
+    schema.check_unused(str(path), "array", arrays, used)
     given = arrays.get("architectures", arrays.get("index"))
     if given is None or ("architectures" in arrays and "index" in arrays) or given.dtype.kind not in "ui":
         raise TableError(f"{path} needs one of 'architectures' (rows, n) or 'index' (rows,), of whole numbers")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
@@ -12,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from ...core.evaluation import METRICS, FloatArray, Metric
-from ...spaces import SearchSpace
-from ..builder import MetricData, TableData
-from ..categorical import CategoricalSpace, space_of_config
-from ..errors import TableError
-from ..header import METRIC_NAME, UNIT
-from ..strict import Fields, is_whole
-from .base import ImportRequest, existing, provenance
+from ....core.evaluation import METRICS, FloatArray, Metric
+from ....spaces import SearchSpace
+from ...builder import MetricData, TableData
+from ...categorical import CategoricalSpace, space_of_config
+from ...errors import TableError
+from ...header import METRIC_NAME, UNIT
+from ...strict import Fields, is_whole, parse_json
+from ..base import ImportRequest, existing, provenance
 
 PER_ARCHITECTURE = ("flops", "elementwise_flops", "parameters", "trainable_parameters", "latency_ms")
 """Metrics that belong to the architecture, not to a training, unless a schema says otherwise."""
@@ -91,9 +90,28 @@ class Schema:
     nominal_seconds: float
     canonical: bool
     partial: bool
+    ignore: tuple[str, ...]  # columns of the file that are not read
     source: str
     licence: str
     citation: str
+
+    def check_unused(self, where: str, what: str, names: Iterable[str], used: Collection[str]) -> None:
+        """Refuse columns (arrays) that the schema neither describes nor ignores, and ignored ones that are not there.
+
+        Raises:
+            TableError: naming the first.
+        """
+        names = list(names)
+        wrong = next((name for name in self.ignore if name not in names or name in used), None)
+        if wrong is not None:
+            why = "is described all the same" if wrong in used else f"is not there: there are {', '.join(names)}"
+            raise TableError(f"{where}: the {what} {wrong!r}, which the schema ignores, {why}")
+        unknown = next((name for name in names if name not in used and name not in self.ignore), None)
+        if unknown is not None:
+            raise TableError(
+                f"{where}: the {what} {unknown!r} is not in the schema: describe it, drop it, or say "
+                f"ignore = [{unknown!r}]"
+            )
 
     def table(
         self, request: ImportRequest, kind: str, architectures: np.ndarray, metrics: list[MetricData]
@@ -179,6 +197,7 @@ def load_schema(path: Path) -> Schema:
         nominal_seconds=fields.number("nominal_seconds", 1.0, 0.0, 1e12),
         canonical=fields.flag("canonical"),
         partial=fields.flag("partial"),
+        ignore=_ignored(fields),
         source=fields.text("source", default=""),
         licence=fields.text("licence", default=""),
         citation=fields.text("citation", default=""),
@@ -187,16 +206,24 @@ def load_schema(path: Path) -> Schema:
     return schema
 
 
+def _ignored(fields: Fields) -> tuple[str, ...]:
+    if not fields.has("ignore"):
+        return ()
+    return fields.sequence("ignore", lambda name: isinstance(name, str), "names of columns", 4096)
+
+
 def _parse(path: Path) -> Any:
     try:
-        text = path.read_text(encoding="utf-8")
         if path.suffix.lower() == ".json":
-            return json.loads(text)
+            return parse_json(path.read_bytes(), f"the schema {path}")
+        text = path.read_text(encoding="utf-8-sig")
         for parser in ("tomllib", "tomli"):
             try:
                 return importlib.import_module(parser).loads(text)
             except ModuleNotFoundError:
                 continue
+    except TableError:
+        raise
     except (ValueError, RecursionError, OSError) as error:  # also TOMLDecodeError, UnicodeDecodeError
         raise TableError(f"the schema {path} cannot be read: {error}") from None
     raise TableError(f"reading {path} needs Python 3.11, or tomli (pip install tomli): or give the schema as JSON")
