@@ -10,14 +10,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from itertools import groupby
+from math import sqrt
 
 import numpy as np
 
 from pynascent.envs.core.tasks import find_task
+from pynascent.envs.tables import MEAN_SEED
 
 from ...markdown import grid, number, percent
 from .measured import FloatArray, Measured
-from .ranks import best_quarter, spearman
+from .ranks import best_quarter, spearman, spread
 from .sweep import LAMBDAS, MIDDLE, MUS, Best, best_under, sweep
 
 TASKS = ("Digits", "DigitsISI", "LiveDigits")
@@ -46,10 +48,10 @@ def choose_where_terms_matter(found: list[list[Best]]) -> Best | None:
     return max(usable, key=lambda best: best.lead, default=None)
 
 
-def ignoring_isi(measured: Measured, lam: float, mu: float) -> tuple[int, int, float]:
+def ignoring_isi(measured: Measured, lam: float, mu: float, seed: int = MEAN_SEED) -> tuple[int, int, float]:
     """Return the best row, the best row without the ISI term, and by how much the latter's reward is lower."""
-    rewards = measured.rewards(lam, mu)
-    best, other = int(rewards.argmax()), int(measured.rewards(lam, 0.0).argmax())
+    rewards = measured.rewards(lam, mu, seed)
+    best, other = int(rewards.argmax()), int(measured.rewards(lam, 0.0, seed).argmax())
     return best, other, float(rewards[best] - rewards[other])
 
 
@@ -76,6 +78,7 @@ def winners(measured: Measured, lam: float, mus: Sequence[float] = MUS) -> list[
 def correlations(measured: Measured, weights: Weights) -> list[str]:
     """Return a table of how alike rewards rank the architectures with and without a term."""
     accuracy, quarter = measured.mean("validation_accuracy"), best_quarter(measured)
+    ln_flops, isi = np.log(measured.flops), measured.mean("isi")
 
     def alike(rewards: FloatArray, other: FloatArray) -> str:
         return f"{number(spearman(rewards, other))} · {number(spearman(rewards[quarter], other[quarter]))}"
@@ -83,6 +86,7 @@ def correlations(measured: Measured, weights: Weights) -> list[str]:
     lines = []
     for name, (lam, mu) in weights.items():
         rewards = measured.rewards(lam, mu)
+        within = spread(np.array([measured.rewards(lam, mu, seed)[quarter] for seed in measured.seeds]))[1]
         lines.append(
             [
                 f"`{name}`",
@@ -91,11 +95,13 @@ def correlations(measured: Measured, weights: Weights) -> list[str]:
                 alike(rewards, measured.rewards(lam, 0.0)),
                 alike(rewards, measured.rewards(0.0, mu)),
                 alike(rewards, accuracy),
+                " · ".join(number(float(x[quarter].std(ddof=1))) for x in (accuracy, lam * ln_flops, mu * isi)),
                 number(ignoring_isi(measured, lam, mu)[2], 4),
+                number(within * sqrt(2 / len(measured.seeds)), 4),
             ]
         )
-    heading = ["weights of", "λ", "μ", "without ISI", "without ln FLOPs", "accuracy alone", "given away without ISI"]
-    return grid(heading, lines)
+    heading = ["weights of", "λ", "μ", "without ISI", "without ln FLOPs", "accuracy alone", "SD of the terms"]
+    return grid([*heading, "given away", "its error"], lines)
 
 
 def by_training(measured: Measured, weights: Weights) -> list[str]:
@@ -103,9 +109,9 @@ def by_training(measured: Measured, weights: Weights) -> list[str]:
     lines = []
     for name, (lam, mu) in weights.items():
         for seed in measured.seeds:
-            best, other = (int(measured.rewards(lam, m, seed).argmax()) for m in (mu, 0.0))
-            lines.append([f"`{name}`", f"{seed}", measured.text(best), measured.text(other)])
-    return grid(["weights of", "training seed", "best", "best without the ISI term"], lines)
+            best, other, lost = ignoring_isi(measured, lam, mu, seed)
+            lines.append([f"`{name}`", f"{seed}", measured.text(best), measured.text(other), number(lost, 4)])
+    return grid(["weights of", "training seed", "best", "best without the ISI term", "given away"], lines)
 
 
 def terms_text(measured: Measured, weights: Weights) -> list[str]:
@@ -125,8 +131,10 @@ def terms_text(measured: Measured, weights: Weights) -> list[str]:
         *lines,
         "",
         "Rank correlations (Spearman) of the reward with the reward without a term, and with accuracy alone: all "
-        "architectures · the best quarter by test accuracy. Given away: how much lower the reward of the best "
-        "architecture without the ISI term is than the best reward.",
+        "architectures · the best quarter by test accuracy. SD of the terms: standard deviations of accuracy · "
+        "λ ln FLOPs · μ ISI over the best quarter. Given away: by how much the architecture that is the best "
+        "without the ISI term falls short of the best reward; its error: the standard error of a difference of two "
+        "architectures' rewards, from the seeds' spread pooled over the best quarter.",
         "",
         *correlations(measured, weights),
         "",
