@@ -36,21 +36,22 @@ DIGITS = TaskSpec(
 
 # Under the weights of Digits the same architecture is the best for every μ from 0 to 1 (means over seeds). Under these
 # each weight, moved alone to either end of its range (λ 0 to 0.1, μ 0 to 1), makes another one the best.
-ISI_WEIGHTS = {"lam": 0.045, "mu": 0.5}
 DIGITS_ISI = TaskSpec(
     name="DigitsISI",
     description="Digits with a reward in which ISI decides: the same table, λ = 0.045 and μ = 0.5",
     evaluator=_TABLE_EVALUATOR,
     arguments={"table": "digits"},
-    **ISI_WEIGHTS,
+    lam=0.045,
+    mu=0.5,
 )
 LIVE_DIGITS_ISI = TaskSpec(
     name="LiveDigitsISI",
     description="DigitsISI trained live: the table's 300 training images and training configuration, the same reward",
     evaluator=LIVE_DIGITS.evaluator,
     arguments={"space": {"space": "chain"}, "dataset": "digits-300", "training": {"batch_size": 25}},
+    lam=DIGITS_ISI.lam,
+    mu=DIGITS_ISI.mu,
     install=LIVE_DIGITS.install,
-    **ISI_WEIGHTS,
 )
 
 # On the public benchmarks the reward is the accuracy itself, as published comparisons have it; λ is an argument.
