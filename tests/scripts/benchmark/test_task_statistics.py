@@ -1,4 +1,4 @@
-"""What is known of a task beforehand: feasible first, each metric in its direction and unit, random search as it draws."""
+"""What is known of a task beforehand: feasible first, metrics in their directions, random search as it draws."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def digits(evaluations=100, seconds=None, objective=None) -> BenchmarkTask:
 
 
 def draws(task: BenchmarkTask, searches: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return values, reports and costs of uniform draws from the space, ``(searches, count)``, as random search pays."""
+    """Return values, reports and costs of uniform draws from the space, ``(searches, count)`` each."""
     space, rng = task.evaluator.space, np.random.default_rng(0)
     drawn = space.sample(rng, searches * count)
     seen = task.look_up(drawn)
