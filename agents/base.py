@@ -67,7 +67,8 @@ class Agent(ABC):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Name a class without a name after itself."""
         super().__init_subclass__(**kwargs)
-        if not hasattr(cls, "name"):
+        given = getattr(cls, "name", None)
+        if given is None or ("name" not in vars(cls) and given in {base.__name__ for base in cls.__mro__[1:]}):
             cls.name = cls.__name__
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -141,10 +142,12 @@ class Agent(ABC):
         """
 
     def _warn_of_one_fidelity(self, env: AnyEnv) -> None:
-        if self.multi_fidelity and len(as_searchable(env).formulation.fidelities) < 2:
+        inner = as_searchable(env)
+        if self.multi_fidelity and len(inner.formulation.fidelities) < 2:
+            several = len(inner.task.evaluator.fidelities) > 1
             warnings.warn(
                 f"the agent {self.name!r} chooses how long to train, and this environment has one fidelity: here it is "
-                f"{self.with_one_fidelity} (make the environment with epochs='choose')",
+                f"{self.with_one_fidelity}{'; make the environment with epochs=' + repr('choose') if several else ''}",
                 stacklevel=3,
             )
 

@@ -50,8 +50,9 @@ class Grid(OneByOneAgent):
     def check_environment(self, env: AnyEnv) -> None:
         """Refuse a start beyond the space."""
         space, start = as_searchable(env).task.space, self.settings.start
-        if start is not None and start >= space.size:
-            raise ValueError(f"start={start}: the space {space.name!r} has the indices 0..{space.size - 1}")
+        size = space.size if space.listed is None else len(space.listed)
+        if start is not None and start >= size:
+            raise ValueError(f"start={start}: the space {space.name!r} has the indices 0..{size - 1}")
 
     def start(self) -> None:
         """Choose where the walk begins, and its step."""

@@ -1,5 +1,8 @@
 """Gymnasium environments for neural architecture search; importing this registers them."""
 
+from importlib import import_module
+from importlib.util import find_spec
+
 from .core.budget import BudgetExhausted, SearchBudget
 from .core.evaluation import METRICS, AsyncEvaluator, Evaluation, Evaluator, Metric, Status
 from .core.history import RecordSearch, SearchHistory
@@ -10,6 +13,9 @@ from .core.tasks import TASKS, SearchTask, TaskSpec
 from .mdp.search_env import SearchEnv
 from .mdp.vector_env import SearchVectorEnv
 
+# Accelerators are optional: without the folder everything works, slower.
+if find_spec(f"{__name__}.fast") is not None:
+    import_module(f"{__name__}.fast").install()
 register_all()
 
 __all__ = [

@@ -90,3 +90,23 @@ def test_the_outside_agent_of_the_docs_runs_in_the_benchmark(tmp_path, monkeypat
     assert not stop.value.code
     best = {a: read_run(tmp_path / f"out/runs/Made/{a}/0.npz").rows["value"].max() for a in ("climber", "random")}
     assert best["climber"] > best["random"]
+
+
+def test_constraints_and_settings_of_ones_own_as_the_docs_write_them(capsys):
+    for word, printed in (("flops<=3e5", ""), ("class Cautious(", "patience=0: give an integer of at least 1")):
+        code = next(code for code in examples(DOCS / "agents.md") if word in code)
+        module = types.ModuleType("documented_agents")
+        sys.modules[module.__name__] = module
+        try:
+            exec(compile(code, "docs/agents.md", "exec"), module.__dict__)
+        finally:
+            del sys.modules[module.__name__]
+        assert capsys.readouterr().out.strip() == printed
+
+
+def test_a_live_search_and_the_same_again_as_the_docs_write_them(warm, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYNASCENT_DATA", str(tmp_path))
+    code = next(code for code in examples(DOCS / "agents.md") if "parallelism=2" in code)
+    scope: dict = {}
+    exec(compile(code, "docs/agents.md", "exec"), scope)
+    assert len(scope["again"]) == 6

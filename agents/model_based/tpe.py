@@ -54,7 +54,8 @@ class TPE(OneByOneAgent):
     def start(self) -> None:
         """Start a new study."""
         optuna, s = _optuna(), self.settings
-        constrained = self.objective is not None and bool(self.objective.objective.constraints)
+        self._constrained = self.objective is not None and bool(self.objective.objective.constraints)
+        older = self._constrained and not hasattr(optuna.trial.Trial, "set_constraint")  # before Optuna 5
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # constraints_func, since 2021
             sampler = optuna.samplers.TPESampler(
@@ -63,7 +64,7 @@ class TPE(OneByOneAgent):
                 n_ei_candidates=s.candidates,
                 constant_liar=s.constant_liar,
                 seed=int(self._rng.integers(2**31)),
-                constraints_func=_violation if constrained else None,
+                constraints_func=_violation if older else None,
             )
         self._study = optuna.create_study(direction="maximize", sampler=sampler)
         self._distributions = {
@@ -74,7 +75,10 @@ class TPE(OneByOneAgent):
 
     def learn(self, architecture: np.ndarray, note: Any, reward: float, violation: float) -> None:
         """Finish the trial."""
-        note.set_user_attr("violation", violation)
+        if self._constrained and hasattr(note, "set_constraint"):
+            note.set_constraint("violation", violation)
+        elif self._constrained:
+            note.set_user_attr("violation", violation)
         if np.isfinite(reward):
             self._worst = min(self._worst, reward)
         elif np.isfinite(self._worst):

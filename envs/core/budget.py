@@ -86,6 +86,20 @@ class SearchBudget:
             return None
         return self.evaluations - self.spent_evaluations - self.reserved_evaluations
 
+    def extend(self, evaluations: int) -> None:
+        """Allow more evaluations: a search whose budget is spent can go on.
+
+        Raises:
+            ValueError: the budget is of seconds, or would shrink.
+        """
+        if self.evaluations is None or evaluations < self.evaluations:
+            raise ValueError(f"a budget of {self.evaluations} evaluations cannot be extended to {evaluations}")
+        self.exhausted = self.exhausted and evaluations == self.evaluations
+        self.evaluations = int(evaluations)
+
+    def prepare(self, count: int) -> None:
+        """Take note that a batch of ``count`` candidates has been decided on and is about to be evaluated."""
+
     def finish_times(self, cost_seconds: FloatArray) -> FloatArray:
         """Return when each row ``(b,)`` of a batch that starts now would end on the clock, in seconds.
 
@@ -236,7 +250,9 @@ class BudgetedEvaluator:
 
     def evaluate(self, architectures: IntArray, epochs: IntArray, seeds: IntArray) -> Evaluation:
         """Evaluate the rows that the budget covers, in index order."""
-        b, affordable = len(architectures), self.budget.affordable
+        b = len(architectures)
+        self.budget.prepare(b)
+        affordable = self.budget.affordable
         self.ends = np.full(b, np.nan)
         asked = b if affordable is None else min(b, affordable)
         if self.budget.exhausted or not asked:

@@ -30,12 +30,14 @@ def provenance(component: Any) -> dict[str, str]:
         component: a class, function or object.
     """
     kind = component if hasattr(component, "__qualname__") else type(component)
-    version = getattr(kind, "version", None)
-    if isinstance(version, (str, int, float)) and not isinstance(version, bool):
-        return {"version": str(version)}
     module = getattr(kind, "__module__", "")
     if module.partition(".")[0] == PACKAGE:
         return {}
+    # A version that the package's own base class has says nothing of the code from outside.
+    for part in getattr(kind, "__mro__", (kind,)):
+        version = vars(part).get("version") if not part.__module__.startswith(PACKAGE) else None
+        if isinstance(version, (str, int, float)) and not isinstance(version, bool):
+            return {"version": str(version)}
     digest = source_digest(module)
     return {} if digest is None else {"source": digest}
 

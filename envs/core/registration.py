@@ -42,6 +42,21 @@ TABLE_TASKS = tuple(
         ("NASBench201-CIFAR100", "NAS-Bench-201 cells, trained on CIFAR-100"),
         ("NASBench201-ImageNet16", "NAS-Bench-201 cells, trained on ImageNet16-120"),
         ("NASBenchMacro-CIFAR10", "NAS-Bench-Macro networks, trained on CIFAR-10; search_score is the first training"),
+        # TransNAS-Bench-101: seven tasks on the same cells, and on the same networks; and Accel-NASBench.
+        *(
+            (f"TransNAS{part}-{task}", f"TransNAS-Bench-101 {what}: {scored}")
+            for part, what in (("Micro", "cells"), ("Macro", "networks"))
+            for task, scored in (
+                ("ClassScene", "accuracy among 47 scenes"),
+                ("ClassObject", "accuracy among 75 objects"),
+                ("RoomLayout", "negative loss of a room's layout"),
+                ("Jigsaw", "accuracy of jigsaw puzzles"),
+                ("SegmentSemantic", "pixel accuracy of segmentation"),
+                ("Normal", "SSIM of surface normals"),
+                ("Autoencoder", "SSIM of reconstructions"),
+            )
+        ),
+        ("AccelNASBench-ImageNet", "Accel-NASBench networks, ImageNet with six accelerators; a partial table"),
     )
 )
 OWN_TABLE = TaskSpec(

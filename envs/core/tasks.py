@@ -200,7 +200,7 @@ class SearchTask:
         """
         if self.decorated:
             raise RuntimeError("this environment is in a search already: make another one for a second search")
-        base = NumberedTrials(self.evaluator, order) if isinstance(self.evaluator, AsyncEvaluator) else self.evaluator
+        base = self._numbered(order)
         paid = base if budget is None else BudgetedEvaluator(base, budget)
         record = RecordSearch(paid, self.objective, on_evaluation)
         self.budget, self._asked = budget, record
@@ -211,7 +211,11 @@ class SearchTask:
 
     def attach(self, budget: SearchBudget) -> None:
         """Attach a budget for good (``budget=`` of an environment)."""
-        self.budget, self._asked = budget, BudgetedEvaluator(self.evaluator, budget)
+        self.budget, self._asked = budget, BudgetedEvaluator(self._numbered(), budget)
+
+    def _numbered(self, order: Iterable[int] = ()) -> Evaluator:
+        """Return the evaluator, with numbered trials where it trains live."""
+        return NumberedTrials(self.evaluator, order) if isinstance(self.evaluator, AsyncEvaluator) else self.evaluator
 
 
 def make_task(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 _UNFILLED = object()
@@ -12,20 +12,27 @@ class LazyInfo(dict):
     """A dict that fills itself at the first look at its content.
 
     Every way of reading it (index, ``in``, iteration, comparison, copying, pickling, ``**``) fills it first,
-    so that nobody can tell it from a plain dict; who does not look pays nothing.
+    so that it cannot be told from a plain dict. An entry of ``alone`` that is asked for by index is made without
+    the rest: agents look at the action mask in every step.
 
     Args:
         fill: returns the content. What it reads must not change after the step that made it.
+        alone: name → function that returns the entry; these come before the rest.
     """
 
-    def __init__(self, fill: Callable[[], dict[str, Any]]) -> None:
+    def __init__(
+        self, fill: Callable[[], dict[str, Any]], alone: Mapping[str, Callable[[], Any]] | None = None
+    ) -> None:
         # Not empty, since C code (json's encoder) asks a dict's size behind its back before it asks for items.
         super().__init__({_UNFILLED: None})
         self._fill: Callable[[], dict[str, Any]] | None = fill
+        self._alone = dict(alone or {})
 
     def _filled(self) -> LazyInfo:
         if self._fill is not None:
-            content = self._fill()
+            made = {name: super(LazyInfo, self).get(name, _UNFILLED) for name in self._alone}
+            content = {name: self._alone[name]() if value is _UNFILLED else value for name, value in made.items()}
+            content.update(self._fill())
             super().clear()
             super().update(content)
             self._fill = None  # not before: a fill that fails is to fail again, not to leave nothing
@@ -35,6 +42,10 @@ class LazyInfo(dict):
         """Fill, then look again."""
         if self._fill is None:
             raise KeyError(key)
+        if key in self._alone:
+            value = self._alone[key]()
+            super().__setitem__(key, value)
+            return value
         return self._filled()[key]
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
@@ -15,9 +15,14 @@ from ..core.evaluation import Evaluator, IntArray
 from ..core.history import SearchHistory
 from ..core.objective import Objective
 from ..core.tasks import SearchTask, make_task
+from ..rendering.drawing import Canvas, render_ansi
+from .acceleration import Accelerate, accelerated_lane
+from .action_spaces import masked_space
 from .dynamics import SearchDynamics
 from .formulations import Formulation
-from .observations import Observer
+from .infos import as_info
+from .observations import Observer, lane
+from .settings import checked_options, checked_seed, lane_seeds
 from .trials import trial_questions
 
 
@@ -41,7 +46,8 @@ class SearchEnv(gymnasium.Env):
     A masked action (an option that the choice does not have, one that leads to no valid architecture, an
     edit that changes nothing) leaves the state, costs ``invalid_penalty`` and counts towards the horizon.
     ``info["action_mask"]`` (int8; for ``MultiDiscrete`` the components' masks one after the other) and
-    `action_masks` say which are allowed.
+    `action_masks` say which are allowed; ``action_space.sample(info["action_mask"])`` draws an allowed one. In a
+    state that ends an episode, whose mask means nothing, one action at least is allowed, too.
 
     ## Observation space
 
@@ -61,19 +67,22 @@ class SearchEnv(gymnasium.Env):
     ## Episode end
 
     Termination: the architecture is complete (Build), proposed (Propose), or the agent stops (Edit).
-    Truncation: after 2n steps, or when the search's budget does not cover an evaluation.
+    Truncation: after 2n steps, or when the search's budget does not cover an evaluation. A step after the end
+    raises Gymnasium's ``ResetNeeded``.
 
     ## Information
 
-    ``action_mask`` always; after an evaluation every metric that is not measured on test data, and
-    ``status``, ``epochs``, ``training_seed``, ``cost_seconds``; with a budget ``budget_evaluations`` and
-    ``budget_seconds``.
+    One set of keys from the first reset on, of numpy types: ``action_mask``; every metric that is not measured
+    on test data, ``cost_seconds`` and ``violation`` (by how much the objective's constraints are broken, 0 where
+    they hold, infinite for a failed evaluation), NaN in steps that evaluate nothing; ``status`` (int8 that equals
+    its name, ``info["status"] == "ok"``; ``"none"`` in such steps), ``epochs`` (then 0) and ``training_seed``
+    (then −2); with a budget ``budget_evaluations`` and ``budget_seconds``.
 
     ## Arguments
 
     Args:
         task: name of a registered task (`pynascent.envs.core.tasks.TASKS`), or a `SearchTask`.
-        formulation: ``build``, ``edit`` or ``propose``.
+        formulation: ``build``, ``edit``, ``propose``, or ``"module:Class"``, a `Formulation` of your own.
         observation: ``flat``, ``structured`` or ``masked``.
         epochs: training epochs of every evaluation, one of the evaluator's fidelities (default: the
             largest), or ``"choose"`` (Propose).
@@ -86,6 +95,10 @@ class SearchEnv(gymnasium.Env):
         budget: ``{"evaluations": N}`` and/or ``{"seconds": S, "workers": W}``.
         invalid_penalty: price of a masked action, in units of reward.
         render_mode: ``ansi`` or ``rgb_array``: the network as text or as a picture.
+        mask_dtype: ``int8``, as Gymnasium samples with, or ``bool``.
+        observation_keys: names of the masked observation's entries, ``["observation", "action_mask"]``.
+        accelerate: False steps by the reference alone, which is slower and the same; a list of names chooses
+            among the accelerators.
 
     ## Version history
 
@@ -97,7 +110,7 @@ class SearchEnv(gymnasium.Env):
     def __init__(
         self,
         task: str | SearchTask,
-        formulation: str,
+        formulation: Any,
         observation: str = "flat",
         epochs: int | str | None = None,
         lam: float | None = None,
@@ -109,6 +122,9 @@ class SearchEnv(gymnasium.Env):
         budget: SearchBudget | Mapping[str, Any] | None = None,
         invalid_penalty: float = 0.1,
         render_mode: str | None = None,
+        mask_dtype: str = "int8",
+        observation_keys: Sequence[str] = ("observation", "action_mask"),
+        accelerate: Accelerate = True,
     ) -> None:
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             raise ValueError(f"render_mode={render_mode!r}: choose ansi or rgb_array")
@@ -116,14 +132,24 @@ class SearchEnv(gymnasium.Env):
         own_budget = budget_from_config(budget)
         if own_budget is not None:
             self.task.attach(own_budget)
-        self.dynamics = SearchDynamics(self.task, formulation, 1, epochs, training_seed, invalid_penalty)
-        self._observer = Observer(observation, self.formulation)
-        self.action_space = self.formulation.action_space
+        reference = SearchDynamics(self.task, formulation, 1, epochs, training_seed, invalid_penalty)
+        self._lane = accelerated_lane(reference, accelerate)
+        self._observer = Observer(observation, self.formulation, mask_dtype, observation_keys)
+        self.action_space = masked_space(self.formulation.action_space)
         self.observation_space = self._observer.space
+        self._blank = self.dynamics.blanks.one
+        self._int8_masks = self._observer.mask_dtype is np.int8
+        self._over: str | None = "before the first reset"  # why no step may be taken
+        self._canvas: Any = None
         self._vector_reward = self.task.objective.objective.vector
         if self._vector_reward:
             self.reward_space = reward_space(self.task)
         self.render_mode = render_mode
+
+    @property
+    def dynamics(self) -> SearchDynamics:
+        """The decision process."""
+        return self._lane.dynamics
 
     @property
     def formulation(self) -> Formulation:
@@ -158,17 +184,30 @@ class SearchEnv(gymnasium.Env):
 
         Raises:
             BudgetExhausted: the search's budget is spent.
+            ValueError: a seed or an option does not fit.
         """
+        chosen = checked_options(options, ("architecture",))
+        seed = None if seed is None else checked_seed(seed)
         first = self._np_random is None
         super().reset(seed=seed)
         if seed is not None or first:
             self.dynamics.seed(lane_seeds(self.np_random_seed, 1))
-        outcome = self.dynamics.begin(np.zeros(1, dtype=np.int64), (options or {}).get("architecture"))
-        return self._observe({} if outcome.results is None else self.dynamics.measured_one(outcome.results))
+        measured = self._lane.begin(chosen.get("architecture"))
+        self._over = None
+        return self._observe(measured)
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """Take one action; returns observation, reward, terminated, truncated, info."""
-        reward, terminated, truncated, measured = self.dynamics.advance_one(action)
+        """Take one action; returns observation, reward, terminated, truncated, info.
+
+        Raises:
+            gymnasium.error.ResetNeeded: the episode is over, or none was begun.
+            ValueError: the action's shape or type does not fit.
+        """
+        if self._over is not None:
+            raise gymnasium.error.ResetNeeded(f"step {self._over}: call reset first")
+        reward, terminated, truncated, measured = self._lane.advance(action)
+        if terminated or truncated:
+            self._over = "after the end of the episode"
         observation, info = self._observe(measured)
         if self._vector_reward:
             reward = reward.astype(np.float32)
@@ -176,7 +215,7 @@ class SearchEnv(gymnasium.Env):
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Return which actions are allowed now, as sb3-contrib's MaskablePPO asks for it."""
-        return self.formulation.action_mask(self.dynamics.lanes)[0].astype(bool)
+        return self._lane.action_mask().astype(bool)
 
     def search(
         self,
@@ -191,27 +230,27 @@ class SearchEnv(gymnasium.Env):
         if self.render_mode is None:
             gymnasium.logger.warn("render() without a render_mode: make the environment with render_mode='ansi'")
             return None
-        from ..rendering.drawing import render_ansi, render_rgb
-
-        draw = render_ansi if self.render_mode == "ansi" else render_rgb
-        return draw(self.task.space, self.architecture)
+        if self.render_mode == "ansi":
+            return render_ansi(self.task.space, self.architecture)
+        if self._canvas is None:
+            self._canvas = Canvas(self.task.space)
+        return self._canvas.draw(self.architecture)
 
     def close(self) -> None:
         """Release the evaluator's workers and files, where it has any."""
         getattr(self.task.evaluator, "close", lambda: None)()
 
     def _observe(self, measured: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        lanes = self.dynamics.lanes
-        masks = self.dynamics.rules.action_mask(lanes)
-        info = {"action_mask": masks[0].copy(), **measured}
+        mask = self._lane.action_mask()
+        if not self._int8_masks:
+            mask = self._observer.mask(mask)
+        info = as_info(measured) if measured else self._blank.copy()
+        info["action_mask"] = mask
         if self.task.budget is not None:
-            info |= self.task.budget.info()
-        return self._observer.observe_one(lanes, masks), info
-
-
-def lane_seeds(seed: int, lanes: int) -> IntArray:
-    """Return seeds s, s + 1, … of the lanes, wrapped into int64 (entropy seeds have 128 bits)."""
-    return np.array([((seed + i + 2**63) % 2**64) - 2**63 for i in range(lanes)], dtype=np.int64)
+            info |= {name: np.float64(value) for name, value in self.task.budget.info().items()}
+        if self._observer.kind == "flat":
+            return self._lane.observation(), info
+        return lane(self._observer.observe(self.dynamics), 0), info
 
 
 def reward_space(task: SearchTask) -> gymnasium.spaces.Box:

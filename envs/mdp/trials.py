@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core.evaluation import MEAN_SEED, IntArray
-from .dynamics import _STREAMS, _TRAINING, SearchDynamics
+from .dynamics import _TRAINING, STREAMS, SearchDynamics
 from .hashing import below, mix
 
 
@@ -25,15 +25,16 @@ def trial_questions(
     Returns:
         ``(t,)`` epochs and ``(t,)`` training seeds.
     """
-    epochs = np.full(len(trials), dynamics.epochs, dtype=np.int64)
-    if fidelity is not None:
+    if fidelity is None:
+        epochs = np.full(len(trials), dynamics.epochs, dtype=np.int64)
+    else:
         epochs = np.array(dynamics.rules.fidelities, dtype=np.int64)[fidelity]
     if dynamics.training_seed == "mean":
         return epochs, np.full(len(trials), MEAN_SEED, dtype=np.int64)
     if dynamics.training_seed != "resample":
         return epochs, np.full(len(trials), int(dynamics.training_seed), dtype=np.int64)
     steps = 1 if dynamics.rules.name == "propose" else dynamics.task.space.n
-    bits = mix(mix(mix(np.uint64(0), lane_seed), np.asarray(trials) * _STREAMS + _TRAINING), steps)
+    bits = mix(mix(mix(np.uint64(0), lane_seed), np.asarray(trials) * STREAMS + _TRAINING), steps)
     known = dynamics.task.evaluator.seeds
     if known is None:
         return epochs, below(bits, 2**31)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
 import numpy as np
+from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
@@ -16,13 +17,18 @@ from ..core.evaluation import Evaluator, IntArray
 from ..core.history import SearchHistory
 from ..core.objective import Objective
 from ..core.tasks import SearchTask, make_task
-from ..fast.coded_lanes import CodedLanes
-from ..fast.lazy_info import LazyInfo
-from .dynamics import Outcome, Results, SearchDynamics
+from ..rendering.drawing import Canvas, render_ansi
+from .acceleration import Accelerate, accelerated_lanes
+from .action_spaces import masked_lanes, masked_space
+from .dynamics import SearchDynamics
 from .formulations import Formulation
+from .infos import StatusArray
+from .lane_access import LaneAccess
 from .lanes import BoolArray
 from .observations import Observer
-from .search_env import lane_seeds, reward_space
+from .outcome import Measured, Outcome
+from .search_env import reward_space
+from .settings import checked_count, checked_options, checked_seed, lane_seeds
 from .trials import trial_questions
 
 _MODES = {
@@ -30,9 +36,11 @@ _MODES = {
     "same_step": AutoresetMode.SAME_STEP,
     "disabled": AutoresetMode.DISABLED,
 }
+# Gymnasium's own names, ``"NextStep"`` and so on, too.
+_SPELLINGS = {**_MODES, **{mode.value: mode for mode in AutoresetMode}}
 
 
-class SearchVectorEnv(VectorEnv):
+class SearchVectorEnv(LaneAccess, VectorEnv):
     """N episodes of `SearchEnv` side by side.
 
     Lane i, seeded s + i, goes through exactly what a scalar environment of that seed does. All
@@ -43,7 +51,8 @@ class SearchVectorEnv(VectorEnv):
         num_envs: N.
         autoreset_mode: ``next_step`` (a finished lane's next step resets it), ``same_step`` (it is reset at
             once; its last observation and info are in ``infos["final_obs"]`` and ``infos["final_info"]``) or
-            ``disabled`` (``reset(options={"reset_mask": (N,) bool})`` resets it).
+            ``disabled`` (``reset(options={"reset_mask": (N,) bool})`` resets it); Gymnasium's enum and its
+            strings (``"NextStep"``, …) mean the same.
         task: see `SearchEnv`, as are all other arguments.
         formulation: see `SearchEnv`.
         observation: see `SearchEnv`.
@@ -56,7 +65,11 @@ class SearchVectorEnv(VectorEnv):
         training_seed: see `SearchEnv`.
         budget: see `SearchEnv`.
         invalid_penalty: see `SearchEnv`.
-        render_mode: see `SearchEnv`; `render` gives one drawing per lane.
+        render_mode: see `SearchEnv`; `render` gives one drawing per lane, all of one size.
+        mask_dtype: see `SearchEnv`.
+        observation_keys: see `SearchEnv`.
+        accelerate: see `SearchEnv`.
+        vector_kwargs: ``{"autoreset_mode": …}``, for callers that hand it on as Gymnasium's vectorisers take it.
 
     Raises:
         BudgetExhausted: by ``reset``, and by the ``step`` that would have to reset a lane, when the search's
@@ -69,7 +82,7 @@ class SearchVectorEnv(VectorEnv):
         self,
         num_envs: int,
         task: str | SearchTask,
-        formulation: str,
+        formulation: Any,
         autoreset_mode: str | AutoresetMode = "next_step",
         observation: str = "flat",
         epochs: int | str | None = None,
@@ -82,11 +95,18 @@ class SearchVectorEnv(VectorEnv):
         budget: SearchBudget | Mapping[str, Any] | None = None,
         invalid_penalty: float = 0.1,
         render_mode: str | None = None,
+        mask_dtype: str = "int8",
+        observation_keys: Sequence[str] = ("observation", "action_mask"),
+        accelerate: Accelerate = True,
+        vector_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        if not isinstance(num_envs, int) or num_envs < 1:
-            raise ValueError(f"num_envs={num_envs!r}: give an integer of at least 1")
-        mode = autoreset_mode if isinstance(autoreset_mode, AutoresetMode) else _MODES.get(autoreset_mode)
+        num_envs = checked_count("num_envs", num_envs)
+        if vector_kwargs is not None:
+            if set(vector_kwargs) - {"autoreset_mode"}:
+                raise ValueError(f"vector_kwargs={dict(vector_kwargs)!r}: the one entry is 'autoreset_mode'")
+            autoreset_mode = vector_kwargs.get("autoreset_mode", autoreset_mode)
+        mode = autoreset_mode if isinstance(autoreset_mode, AutoresetMode) else _SPELLINGS.get(autoreset_mode)
         if mode is None:
             raise ValueError(f"autoreset_mode={autoreset_mode!r}: choose one of {', '.join(_MODES)}")
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
@@ -97,12 +117,14 @@ class SearchVectorEnv(VectorEnv):
         own_budget = budget_from_config(budget)
         if own_budget is not None:
             self.task.attach(own_budget)
-        self.dynamics = SearchDynamics(self.task, formulation, num_envs, epochs, training_seed, invalid_penalty)
-        self._observer = Observer(observation, self.formulation)
-        self.single_action_space = self.formulation.action_space
+        reference = SearchDynamics(self.task, formulation, num_envs, epochs, training_seed, invalid_penalty)
+        self.dynamics = accelerated_lanes(reference, accelerate)
+        self._observer = Observer(observation, self.formulation, mask_dtype, observation_keys)
+        self.single_action_space = masked_space(self.formulation.action_space)
         self.single_observation_space = self._observer.space
-        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.action_space = masked_lanes(self.single_action_space, num_envs)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self._canvas: Any = None
         if self.task.objective.objective.vector:
             self.reward_space = batch_space(reward_space(self.task), num_envs)
         self._done: BoolArray = np.ones(num_envs, dtype=bool)
@@ -147,7 +169,7 @@ class SearchVectorEnv(VectorEnv):
             BudgetExhausted: the search's budget is spent.
             ValueError: a mask or seed list of the wrong shape, or no lane chosen.
         """
-        options = options or {}
+        options = checked_options(options, ("reset_mask", "architecture"))
         mask = np.asarray(options.get("reset_mask", np.ones(self.num_envs, dtype=bool)))
         if mask.shape != (self.num_envs,) or mask.dtype != bool or not mask.any():
             raise ValueError(
@@ -164,8 +186,11 @@ class SearchVectorEnv(VectorEnv):
             if len(seed) != self.num_envs:
                 raise ValueError(f"{len(seed)} seeds for {self.num_envs} lanes: give one for each (None to keep)")
             given = [i for i, s in enumerate(seed) if s is not None]
-            self.dynamics.seed([int(lane_seeds(int(seed[i]), 1)[0]) for i in given], np.array(given, dtype=np.int64))  # type: ignore[arg-type]
+            self.dynamics.seed(
+                [int(lane_seeds(checked_seed(seed[i]), 1)[0]) for i in given], np.array(given, dtype=np.int64)
+            )  # type: ignore[arg-type]
         elif seed is not None:
+            seed = checked_seed(seed)
             super().reset(seed=seed)
             self.dynamics.seed(lane_seeds(seed, self.num_envs))
         elif not self._seeded:
@@ -177,15 +202,15 @@ class SearchVectorEnv(VectorEnv):
 
         Raises:
             BudgetExhausted: a lane has to be reset and the search's budget is spent.
-            RuntimeError: before the first reset, or (mode ``disabled``) with a finished lane not reset.
+            gymnasium.error.ResetNeeded: before the first reset, or (mode ``disabled``) with a finished lane not reset.
         """
         if not self._seeded:
-            raise RuntimeError("step before reset: call reset first")
+            raise ResetNeeded("step before reset: call reset first")
         if not np.count_nonzero(self._done):  # quicker than any()
             outcome = self.dynamics.advance(actions)
         elif self.autoreset_mode == AutoresetMode.DISABLED:
             lanes = np.flatnonzero(self._done).tolist()
-            raise RuntimeError(f"lanes {lanes[:8]} are finished: reset them with options={{'reset_mask': ...}}")
+            raise ResetNeeded(f"lanes {lanes[:8]} are finished: reset them with options={{'reset_mask': ...}}")
         else:
             # Next-step mode, or same-step mode after the budget ended.
             outcome = self.dynamics.advance(actions, self._done)
@@ -201,23 +226,16 @@ class SearchVectorEnv(VectorEnv):
         done = self._done
         final = {"final_obs": observation, "_final_obs": done, "final_info": infos, "_final_info": done}
         try:
-            whole = np.count_nonzero(done) == self.num_envs
-            rows = self.dynamics.lanes.everywhere if whole else np.flatnonzero(done)
-            started = self.dynamics.begin(rows).results
+            started = self.dynamics.begin(np.flatnonzero(done)).measured
         except BudgetExhausted:
             return observation, {**infos, **final}  # the next step raises it
         self._done = np.zeros(self.num_envs, dtype=bool)
-        if outcome.results is None:
-            outcome.results = started
-        elif started is not None:
-            outcome.results = outcome.results.replace(done, started)
-        else:  # nothing is evaluated at a start: only lanes that go on have something to say
-            outcome.results = outcome.results.without(done)
+        outcome.measured = self.dynamics.blanks.merged(outcome.measured, started, done)
         return self._observe(outcome, final)
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Return which actions are allowed now, ``(N, mask size)``."""
-        return self.formulation.action_mask(self.dynamics.lanes).astype(bool)
+        return self.dynamics.action_mask().astype(bool)
 
     def search(
         self,
@@ -231,10 +249,11 @@ class SearchVectorEnv(VectorEnv):
         """Draw every lane's present architecture (see `SearchEnv.render`)."""
         if self.render_mode is None:
             return None
-        from ..rendering.drawing import render_ansi, render_rgb
-
-        draw = render_ansi if self.render_mode == "ansi" else render_rgb
-        return tuple(draw(self.task.space, row) for row in self.architectures)
+        if self.render_mode == "ansi":
+            return tuple(render_ansi(self.task.space, row) for row in self.architectures)
+        if self._canvas is None:
+            self._canvas = Canvas(self.task.space)
+        return tuple(self._canvas.draw(row) for row in self.architectures)
 
     def close_extras(self, **kwargs: Any) -> None:
         """Release the evaluator's workers and files, where it has any."""
@@ -242,35 +261,23 @@ class SearchVectorEnv(VectorEnv):
             getattr(self.task.evaluator, "close", lambda: None)()
 
     def _observe(self, outcome: Outcome, more: Mapping[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        lanes, rules, results = self.dynamics.lanes, self.formulation, outcome.results
-        if self._observer.kind == "masked" or not isinstance(lanes, CodedLanes):
-            masks = rules.action_mask(lanes)
-            return self._observer.observe(lanes, masks), self._infos(masks, results, more)
-        # Coded lanes replace their arrays: what this step saw can be worked out when somebody looks.
-        seen = lanes.snapshot()
-        infos = LazyInfo(lambda: self._infos(rules.action_mask(seen), results, more))
-        if self.task.budget is not None:
-            len(infos)  # a budget goes on being spent: fill now
-        return self._observer.observe(lanes, None), infos
+        measured = outcome.measured
+        spent = None if self.task.budget is None else self.task.budget.info()  # now, since it goes on being spent
+        infos = self.dynamics.infos(self._observer.mask, lambda: self._infos(measured, spent, more))
+        return self._observer.observe(self.dynamics), infos
 
     def _infos(
-        self, masks: NDArray[np.int8], results: Results | None, more: Mapping[str, Any] | None
+        self,
+        measured: Measured | None,
+        spent: Mapping[str, float] | None,
+        more: Mapping[str, Any] | None,
     ) -> dict[str, Any]:
-        infos: dict[str, Any] = {"action_mask": np.array(masks), "_action_mask": self._everywhere}
-        if results is not None and results.here.any():
-            infos.update(self._evaluation_infos(results))
-        if self.task.budget is not None:
-            for name, value in self.task.budget.info().items():
-                infos[name], infos[f"_{name}"] = np.full(self.num_envs, value), self._everywhere
+        """Return the columns over all lanes, each with Gymnasium's mask of the lanes that it speaks of: all."""
+        infos: dict[str, Any] = dict(self.dynamics.blanks.filled(measured, self.num_envs))
+        infos["status"] = infos["status"].view(StatusArray)
+        for name, value in (spent or {}).items():
+            infos[name] = np.full(self.num_envs, value)
+        infos.update({f"_{name}": self._everywhere for name in ("action_mask", *infos)})
         if more is not None:
             infos.update(more)
-        return infos
-
-    def _evaluation_infos(self, results: Results) -> dict[str, Any]:
-        """Return the results as columns over all lanes, and the mask of the lanes that they speak of."""
-        infos: dict[str, Any] = {}
-        for i, name in enumerate(self.dynamics.metric_names):
-            infos[name], infos[f"_{name}"] = results.metrics[:, i], results.here
-        for name, value in results.labels.items():
-            infos[name], infos[f"_{name}"] = np.broadcast_to(value, (self.num_envs,)), results.here
         return infos

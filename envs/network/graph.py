@@ -1,60 +1,14 @@
-"""A network as a framework-free layer graph, and the builder that spaces write it with."""
+"""The builder that spaces write networks with; `Layer`, `Network` and `Shape` are those of ``layers.py``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from math import prod
 from types import MappingProxyType
 from typing import Any
 
-Shape = tuple[int, ...]
+from .layers import Layer, Network, Shape
+from .operations import find_operation
 
-
-@dataclass(frozen=True)
-class Layer:
-    """One operation of a network.
-
-    Attributes:
-        op: what it computes, a key of the cost table and of the Keras builder.
-        inputs: indices of the layers it reads, all smaller than its own.
-        shape: shape of its output without the batch: ``(height, width, channels)``, ``(tokens, features)``
-            or ``(features,)``.
-        attributes: the operation's own settings (kernel, stride, bias, …), read-only.
-        label: what a drawing writes on it; empty for operations that a drawing leaves out.
-    """
-
-    op: str
-    inputs: tuple[int, ...]
-    shape: Shape
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-    label: str = ""
-
-    def __getitem__(self, key: str) -> Any:
-        """Return one attribute."""
-        return self.attributes[key]
-
-
-@dataclass(frozen=True)
-class Network:
-    """A directed acyclic layer graph in topological order: layer 0 is the input, the last the output."""
-
-    layers: tuple[Layer, ...]
-
-    @property
-    def input_shape(self) -> Shape:
-        """Shape of one example."""
-        return self.layers[0].shape
-
-    @property
-    def output_shape(self) -> Shape:
-        """Shape of one example's output (logits)."""
-        return self.layers[-1].shape
-
-    @property
-    def edges(self) -> tuple[tuple[int, int], ...]:
-        """Pairs (from, to) of layer indices."""
-        return tuple((source, index) for index, layer in enumerate(self.layers) for source in layer.inputs)
+__all__ = ["Layer", "Network", "NetworkBuilder", "Shape"]
 
 
 def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
@@ -85,9 +39,24 @@ class NetworkBuilder:
         return self._layers[x].shape
 
     def add_layer(self, op: str, inputs: tuple[int, ...], shape: Shape, label: str = "", **attributes: Any) -> int:
-        """Append any layer; the named methods below are this with the shape worked out."""
+        """Append a layer of a given shape; `layer` works the shape out."""
         self._layers.append(Layer(op, inputs, shape, MappingProxyType(attributes), label))
         return len(self._layers) - 1
+
+    def layer(self, op: str, *xs: int, label: str = "", **attributes: Any) -> int:
+        """Append a layer of any operation, its shape as the operation's rule has it.
+
+        Args:
+            op: a name in `OPERATIONS`, or ``"module:Class"``.
+            *xs: the layers that it reads.
+            label: what a drawing writes on it.
+            **attributes: the operation's settings.
+
+        Raises:
+            ValueError: the operation is unknown, or does not fit the shapes that it reads.
+        """
+        shape = find_operation(op).shape([self.shape(x) for x in xs], attributes)
+        return self.add_layer(op, xs, shape, label, **attributes)
 
     def build(self, output: int) -> Network:
         """Return the network that ends in layer ``output``, without layers that the output does not need.
@@ -112,12 +81,6 @@ class NetworkBuilder:
 
     # -- images ---------------------------------------------------------------------------------------
 
-    def _window(self, x: int, kernel: tuple[int, int], stride: int, padding: str) -> tuple[int, int]:
-        height, width, _ = self.shape(x)
-        if padding == "same":
-            return -(-height // stride), -(-width // stride)
-        return (height - kernel[0]) // stride + 1, (width - kernel[1]) // stride + 1
-
     def conv(
         self,
         x: int,
@@ -131,13 +94,11 @@ class NetworkBuilder:
     ) -> int:
         """Two-dimensional convolution to ``filters`` channels."""
         kernel = _pair(kernel)
-        shape = (*self._window(x, kernel, stride, padding), filters)
         label = label or f"conv {kernel[0]}x{kernel[1]}, {filters}"
-        return self.add_layer(
+        return self.layer(
             "conv",
-            (x,),
-            shape,
-            label,
+            x,
+            label=label,
             filters=filters,
             kernel=kernel,
             stride=stride,
@@ -157,11 +118,8 @@ class NetworkBuilder:
     ) -> int:
         """Convolution of each channel by itself."""
         kernel = _pair(kernel)
-        shape = (*self._window(x, kernel, stride, padding), self.shape(x)[2])
         label = label or f"depthwise {kernel[0]}x{kernel[1]}"
-        return self.add_layer(
-            "depthwise_conv", (x,), shape, label, kernel=kernel, stride=stride, padding=padding, bias=bias
-        )
+        return self.layer("depthwise_conv", x, label=label, kernel=kernel, stride=stride, padding=padding, bias=bias)
 
     def max_pool(self, x: int, kernel: int = 2, stride: int | None = None, padding: str = "same") -> int:
         """Maximum over a window."""
@@ -173,19 +131,26 @@ class NetworkBuilder:
 
     def _pool(self, op: str, x: int, kernel: int, stride: int | None, padding: str) -> int:
         stride = kernel if stride is None else stride
-        shape = (*self._window(x, _pair(kernel), stride, padding), self.shape(x)[2])
         label = f"{op[:3]}-pool {kernel}x{kernel}"
-        return self.add_layer(op, (x,), shape, label, kernel=_pair(kernel), stride=stride, padding=padding)
+        return self.layer(op, x, label=label, kernel=_pair(kernel), stride=stride, padding=padding)
 
     def global_avg_pool(self, x: int) -> int:
         """Mean over all positions: images and token sequences become a feature vector."""
-        return self.add_layer("global_avg_pool", (x,), self.shape(x)[-1:], "global average")
+        return self.layer("global_avg_pool", x, label="global average")
+
+    def shift(self, x: int) -> int:
+        """Move an image one position up and left; zeros come in below and on the right."""
+        return self.layer("shift", x)
+
+    def scale(self, x: int, gates: int) -> int:
+        """Multiply each channel of an image by its gate, a feature vector ``(channels,)``."""
+        return self.layer("scale", x, gates, label="x")
 
     # -- any shape ------------------------------------------------------------------------------------
 
     def batch_norm(self, x: int) -> int:
         """Batch normalisation over the last axis, with scale and offset."""
-        return self.add_layer("batch_norm", (x,), self.shape(x))
+        return self.layer("batch_norm", x)
 
     def relu(self, x: int) -> int:
         """Rectified linear unit."""
@@ -193,65 +158,50 @@ class NetworkBuilder:
 
     def activation(self, x: int, function: str) -> int:
         """Apply one of the activation functions named in Keras, elementwise."""
-        return self.add_layer("activation", (x,), self.shape(x), function=function)
+        return self.layer("activation", x, function=function)
 
     def add(self, *xs: int) -> int:
         """Sum of layers of one shape."""
-        self._same_shape("add", xs)
-        return xs[0] if len(xs) == 1 else self.add_layer("add", xs, self.shape(xs[0]), "+")
+        return xs[0] if len(xs) == 1 else self.layer("add", *xs, label="+")
 
     def concat(self, *xs: int) -> int:
         """Concatenation along the last axis."""
-        lead = {self.shape(x)[:-1] for x in xs}
-        if len(lead) != 1:
-            raise ValueError(f"concat of shapes {[self.shape(x) for x in xs]}: all but the last axis must agree")
-        channels = sum(self.shape(x)[-1] for x in xs)
-        return xs[0] if len(xs) == 1 else self.add_layer("concat", xs, (*lead.pop(), channels), "concat")
+        return xs[0] if len(xs) == 1 else self.layer("concat", *xs, label="concat")
 
     def truncate(self, x: int, channels: int) -> int:
         """First ``channels`` features of the last axis."""
-        shape = self.shape(x)
-        if not 1 <= channels <= shape[-1]:
-            raise ValueError(f"truncate of shape {shape} to {channels} channels: give 1..{shape[-1]}")
-        return x if channels == shape[-1] else self.add_layer("truncate", (x,), (*shape[:-1], channels))
+        shape = find_operation("truncate").shape([self.shape(x)], {"channels": channels})
+        return x if shape == self.shape(x) else self.add_layer("truncate", (x,), shape)
 
     def dense(self, x: int, units: int, bias: bool = True, label: str = "") -> int:
         """Affine map of the last axis."""
-        return self.add_layer(
-            "dense", (x,), (*self.shape(x)[:-1], units), label or f"dense, {units}", units=units, bias=bias
-        )
+        return self.layer("dense", x, label=label or f"dense, {units}", units=units, bias=bias)
 
     def zeros(self, x: int) -> int:
         """Layer of zeros with ``x``'s shape (the "none" operation of cell spaces)."""
-        return self.add_layer("zeros", (x,), self.shape(x), "zero")
+        return self.layer("zeros", x, label="zero")
 
     def reshape(self, x: int, shape: Shape) -> int:
         """Same values in another shape."""
-        if prod(shape) != prod(self.shape(x)):
-            raise ValueError(f"reshape of {self.shape(x)} to {shape}: the number of values differs")
-        return self.add_layer("reshape", (x,), tuple(shape))
+        shape = find_operation("reshape").shape([self.shape(x)], {"shape": shape})
+        return self.add_layer("reshape", (x,), shape)
 
     # -- sequences ------------------------------------------------------------------------------------
 
     def layer_norm(self, x: int) -> int:
         """Layer normalisation over the last axis, with scale and offset."""
-        return self.add_layer("layer_norm", (x,), self.shape(x))
+        return self.layer("layer_norm", x)
 
     def position(self, x: int) -> int:
         """Add a learned embedding of each position to a sequence ``(tokens, features)``."""
-        return self.add_layer("position", (x,), self.shape(x), "position")
+        return self.layer("position", x, label="position")
 
     def attention(self, query: int, key: int, value: int, heads: int) -> int:
         """Scaled dot-product attention of ``heads`` heads over sequences; it has no weights of its own.
 
         Features are split evenly among the heads; project before and after with `dense`.
         """
-        self._same_shape("attention", (query, key, value))
-        if self.shape(query)[-1] % heads:
-            raise ValueError(f"attention of shape {self.shape(query)}: {heads} heads do not divide its features")
-        return self.add_layer(
-            "attention", (query, key, value), self.shape(query), f"attention, {heads} heads", heads=heads
-        )
+        return self.layer("attention", query, key, value, label=f"attention, {heads} heads", heads=heads)
 
     # -- blocks of several layers ---------------------------------------------------------------------
 
@@ -270,7 +220,3 @@ class NetworkBuilder:
         y = self.activation(self.batch_norm(self.depthwise_conv(y, kernel, stride)), function)
         y = self.batch_norm(self.conv(y, filters, 1))
         return self.add(x, y) if self.shape(x) == self.shape(y) else y
-
-    def _same_shape(self, op: str, xs: tuple[int, ...]) -> None:
-        if len({self.shape(x) for x in xs}) != 1:
-            raise ValueError(f"{op} of shapes {[self.shape(x) for x in xs]}: they must be equal")

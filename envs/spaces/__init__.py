@@ -2,6 +2,7 @@
 
 from ..network.cost import Cost, layer_costs, network_cost
 from ..network.graph import Layer, Network, NetworkBuilder
+from .accel_nasbench import AccelNASBenchSpace
 from .base import Choice, SearchSpace
 from .chain import ChainSpace
 from .mobile import MobileSpace
@@ -9,10 +10,13 @@ from .nasbench101 import NASBench101Space
 from .nasbench201 import NASBench201Space
 from .nasbench_macro import NASBenchMacroSpace
 from .registry import SPACES, space_from_config, space_to_config
+from .transnas.macro import TransNASMacroSpace
+from .transnas.micro import TransNASMicroSpace
 from .vit import VisionTransformerSpace
 
 __all__ = [
     "SPACES",
+    "AccelNASBenchSpace",
     "ChainSpace",
     "Choice",
     "Cost",
@@ -24,6 +28,8 @@ __all__ = [
     "Network",
     "NetworkBuilder",
     "SearchSpace",
+    "TransNASMacroSpace",
+    "TransNASMicroSpace",
     "VisionTransformerSpace",
     "layer_costs",
     "network_cost",

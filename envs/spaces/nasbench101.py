@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike
 from ..network.graph import Network, NetworkBuilder, Shape
 from .additive import count_parts, named_columns
 from .base import BoolArray, Choice, FloatArray, IntArray, SearchSpace
-from .cell_features import path_counts
-from .cell_graphs import canonical_graphs, connected, edge_list, live_vertices, missing_edges
+from .cells.features import path_counts
+from .cells.graphs import canonical_graphs, connected, edge_list, live_vertices, missing_edges
 from .nasbench101_cost import CellParts, vertex_widths
 
 OPERATIONS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")

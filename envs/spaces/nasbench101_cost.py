@@ -10,7 +10,7 @@ import numpy as np
 from ..network.graph import Network, NetworkBuilder, Shape
 from .additive import count_parts
 from .base import BoolArray, FloatArray, IntArray
-from .cell_graphs import edge_list
+from .cells.graphs import edge_list
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike
 from ..network.graph import Network, NetworkBuilder
 from .additive import AdditiveCost
 from .base import Choice, FloatArray, IntArray, SearchSpace
-from .cell_features import path_counts
-from .cell_graphs import live_edges
+from .cells.features import path_counts
+from .cells.graphs import live_edges
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))

@@ -6,20 +6,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..core.imports import import_reference
+from .accel_nasbench import AccelNASBenchSpace
 from .base import SearchSpace
 from .chain import ChainSpace
 from .mobile import MobileSpace
 from .nasbench101 import NASBench101Space
 from .nasbench201 import NASBench201Space
 from .nasbench_macro import NASBenchMacroSpace
+from .transnas.macro import TransNASMacroSpace
+from .transnas.micro import TransNASMicroSpace
 from .vit import VisionTransformerSpace
 
 SPACES: dict[str, type[SearchSpace]] = {
+    "accel_nasbench": AccelNASBenchSpace,
     "chain": ChainSpace,
     "mobile": MobileSpace,
     "nasbench101": NASBench101Space,
     "nasbench201": NASBench201Space,
     "nasbench_macro": NASBenchMacroSpace,
+    "transnas_macro": TransNASMacroSpace,
+    "transnas_micro": TransNASMicroSpace,
     "vit": VisionTransformerSpace,
 }
 """The suite's own spaces by name. A user's class needs no entry: its name is ``"module:Class"``."""

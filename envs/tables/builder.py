@@ -120,6 +120,21 @@ class TableData:
             provenance=dict(header.provenance),
         )
 
+    def add(self, metrics: Sequence[MetricData], licence: str, citation: str, provenance: Mapping[str, str]) -> None:
+        """Add columns that another source has for the same rows, in place of any of the same names.
+
+        Args:
+            metrics: the columns, in the order of ``architectures``.
+            licence: of that source, appended once.
+            citation: likewise.
+            provenance: how they were made.
+        """
+        names = {data.metric.name for data in metrics}
+        self.metrics = [*(data for data in self.metrics if data.metric.name not in names), *metrics]
+        self.licence = self.licence if licence in self.licence else f"{self.licence}, {licence}"
+        self.citation = self.citation if citation in self.citation else f"{self.citation} {citation}"
+        self.provenance = {**self.provenance, **{f"joined {key}": value for key, value in provenance.items()}}
+
     def write(self, path: str | Path) -> Table:
         """Check everything, write the file (all of it or nothing) and return it opened.
 

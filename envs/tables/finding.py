@@ -9,6 +9,7 @@ from pathlib import Path
 
 import platformdirs
 
+from ..core.suggestions import did_you_mean
 from .errors import MissingTableError, TableError
 from .format import SUFFIX, Table
 from .header import NAME
@@ -25,6 +26,12 @@ GETTING: dict[str, str] = {
     "NATSBenchSize-CIFAR100": "nats-bench NATS-sss-v1_0-50262-simple",
     "NATSBenchSize-ImageNet16": "nats-bench NATS-sss-v1_0-50262-simple",
     "NASBenchMacro-CIFAR10": "nas-bench-macro nas-bench-macro_cifar10.json",
+    **{
+        f"TransNAS{part.capitalize()}-{task}": f"transnasbench101 transnasbench101_{part}.npz"
+        for part in ("micro", "macro")
+        for task in ("ClassScene", "ClassObject", "RoomLayout", "Jigsaw", "SegmentSemantic", "Normal", "Autoencoder")
+    },
+    "AccelNASBench-ImageNet": "accel-nasbench accel_nasbench.csv",
 }
 """Public benchmarks by the name of their table: what to give to ``pynascent tables import``."""
 
@@ -53,15 +60,18 @@ def own_path(name: str) -> Path:
     """Return where a table of the user's own lies, or will lie.
 
     Raises:
-        TableError: the name is none, or belongs to a table that comes with the package.
+        TableError: the name is none, or belongs to a table that comes with the package (in any case of letters).
     """
-    if (EMBEDDED / (check_name(name) + SUFFIX)).exists():
+    taken = {path.name.removesuffix(SUFFIX).lower() for path in EMBEDDED.glob("*" + SUFFIX)}
+    if check_name(name).lower() in taken:
         raise TableError(f"the table {name!r} comes with the package: choose another name")
     return data_folder() / (name + SUFFIX)
 
 
 def find_table(name_or_path: str | os.PathLike[str]) -> Path:
     """Return the file of a table: the package's own of that name, the user's, or a path.
+
+    Case counts in a name only where two tables differ in nothing else.
 
     A path is whatever ends in ``.nastable``, holds a separator, or is no text.
 
@@ -82,12 +92,18 @@ def find_table(name_or_path: str | os.PathLike[str]) -> Path:
         path = folder / (name + SUFFIX)
         if path.is_file():
             return path
-    here = ", ".join(found.name for found in list_tables()) or "none"
-    if name in GETTING:
-        how = f"download that benchmark, then run: pynascent tables import {GETTING[name]}"
+    known = list_tables()
+    alike = [found for found in known if found.name.lower() == name.lower()]
+    if len(alike) == 1:
+        return alike[0].path
+    here = ", ".join(found.name for found in known) or "none"
+    official = {benchmark.lower(): command for benchmark, command in GETTING.items()}
+    if name.lower() in official:
+        how = f"download that benchmark, then run: pynascent tables import {official[name.lower()]}"
     else:
         how = "bring one with: pynascent tables import KIND FILE (pynascent tables import --help lists the kinds)"
-    raise MissingTableError(f"there is no table {name!r} (there are: {here}); {how}")
+    suggestion = did_you_mean(name, [*(found.name for found in known), *GETTING])
+    raise MissingTableError(f"there is no table {name!r}{suggestion} (there are: {here}); {how}")
 
 
 def open_table(name_or_path: str | os.PathLike[str]) -> Table:

@@ -51,9 +51,7 @@ class MissingRows:
                 self._seconds[fidelity] = float(self._cost.gather(np.arange(self._rows), fidelity, -1).mean())
         return self._seconds[fidelity]
 
-    def fill(
-        self, found: Evaluation, absent: Any, architectures: IntArray, fidelities: int | IntArray
-    ) -> Evaluation:
+    def fill(self, found: Evaluation, absent: Any, architectures: IntArray, fidelities: int | IntArray) -> Evaluation:
         """Return an evaluation with the answers for missing rows put in.
 
         Args:

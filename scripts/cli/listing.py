@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import textwrap
 from typing import Annotated, Any
 
 import typer
@@ -101,8 +103,13 @@ def _facts(entry: dict[str, Any]) -> dict[str, str]:
 
 def _paragraph(entry: dict[str, Any]) -> str:
     """Return a description for a terminal: an id a line, then what it is of."""
-    lines = [*entry["ids"], f"  {entry['description']}"]
-    return "\n".join([*lines, *(f"  {name}: {text}" for name, text in _facts(entry).items())])
+    texts = [entry["description"], *(f"{name}: {text}" for name, text in _facts(entry).items())]
+    width = max(40, shutil.get_terminal_size().columns)
+    # A word that is too long for the terminal stays whole: it may be an id or a path that somebody wants to copy.
+    wrap = textwrap.TextWrapper(
+        width, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join([*entry["ids"], *(line for text in texts for line in wrap.wrap(text))])
 
 
 def _lines(entry: dict[str, Any]) -> list[str]:

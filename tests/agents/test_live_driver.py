@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pynascent.agents import AGENTS, AskTellAgent, make_agent
-from pynascent.envs import Objective, SearchBudget, SearchEnv, SearchTask, SearchVectorEnv
+from pynascent.envs import BudgetExhausted, Objective, SearchBudget, SearchEnv, SearchTask, SearchVectorEnv
 
 from support.landscape import Landscape
 from support.live_landscape import LiveLandscape
@@ -251,3 +251,13 @@ def test_stepped_agents_are_as_they_were():
     history = agent.search(live_env(LiveLandscape(2, delay=0.001), "build"), SearchBudget(evaluations=10), 0)
     assert history.column("running").max() == 2
     assert threading.active_count() < 50
+
+
+def test_a_budget_of_the_environment_numbers_trials_too():
+    env = live_env(LiveLandscape(3, delay=0.001), budget={"evaluations": 12}, epochs="choose")
+    agent, told = make_agent("asha"), []
+    tell = agent.tell
+    agent.tell = lambda *result: (told.extend(result[3]["trial"].tolist()), tell(*result))
+    with pytest.raises(BudgetExhausted):
+        agent.play(env, 0)
+    assert sorted(told) == list(range(12))

@@ -115,7 +115,8 @@ class _Feeder(threading.Thread):
             except Exception as error:  # a worker's death, or whatever its code raised
                 if self.pool.closed:
                     continue
-                reason, traceback = _first_line(error), str(getattr(error, "traceback_str", ""))
+                # What a worker raised carries its traceback as its text.
+                reason, traceback = _first_line(error), str(error) if _cause(error) is not error else ""
                 logger.warning("%s, try %d of %d: %s", self.name, attempt, TRIES, reason)
                 if isinstance(error, WorkerDied) or self.group.ranks > 1:
                     self.group.stop()

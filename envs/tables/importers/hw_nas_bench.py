@@ -9,11 +9,9 @@ import numpy as np
 
 from ...core.evaluation import FloatArray, Metric
 from ..builder import MetricData, TableData
-from ..categorical import space_of_header
-from ..errors import MissingTableError, TableError
-from ..finding import open_table
+from ..errors import TableError
 from .base import Counter, ImportRequest, provenance
-from .nasbench201 import DATASETS, HW_CITATION, HW_LICENCE, Dataset
+from .nasbench201 import DATASETS, HW_CITATION, HW_LICENCE, Dataset, joined_tables
 from .unpickle import CONTAINERS, NUMPY, load_restricted
 
 KIND = "hw-nas-bench"
@@ -68,31 +66,9 @@ def read(request: ImportRequest) -> Iterator[TableData]:
         cells = contents["nasbench201"]
     except (TypeError, KeyError):
         raise TableError(f"{path} has no part 'nasbench201': it is not HW-NAS-Bench-v1_0.pickle") from None
-    counter, joined = Counter(request, len(DATASETS)), 0
-    for dataset in DATASETS:
-        name = f"{request.name or 'NASBench201'}-{dataset.label}"
-        try:
-            table = open_table(name)
-        except MissingTableError:
-            continue
-        finally:
-            counter.step()
-        joined += 1
-        space = space_of_header(table.header)
-        if space.name != "nasbench201" or table.header.rows != SIZE:
-            raise TableError(f"the table {name!r} is not all of NAS-Bench-201: its rows cannot be joined")
-        data = TableData.from_table(table, space)
-        columns = _columns(cells, dataset, str(path))
-        data.metrics = [m for m in data.metrics if m.metric.name not in {c.metric.name for c in columns}] + columns
-        data.licence = data.licence if HW_LICENCE in data.licence else f"{data.licence}, {HW_LICENCE}"
-        data.citation = data.citation if HW_CITATION in data.citation else f"{data.citation} {HW_CITATION}"
-        data.provenance = {**data.provenance, **{f"joined {k}": v for k, v in provenance(KIND, path).items()}}
+    for dataset, data in joined_tables(request, Counter(request, len(DATASETS))):
+        data.add(_columns(cells, dataset, str(path)), HW_LICENCE, HW_CITATION, provenance(KIND, path))
         yield data
-    if not joined:
-        raise MissingTableError(
-            f"there is no table {request.name or 'NASBench201'}-CIFAR10, -CIFAR100 or -ImageNet16 to join onto: "
-            "import NAS-Bench-201 first (pynascent tables import nats-bench FOLDER)"
-        )
 
 
 def _columns(cells: Any, dataset: Dataset, where: str) -> list[MetricData]:

@@ -7,8 +7,19 @@ from collections.abc import Iterator
 from ..errors import TableError
 from ..finding import own_path
 from ..format import Table
-from . import hw_nas_bench, mini_nasbench201, nas_bench_macro, nasbench201_npz, nats_bench, own_csv, own_npz
+from . import (
+    accel_nasbench,
+    analognasbench,
+    hw_nas_bench,
+    mini_nasbench201,
+    nas_bench_macro,
+    nasbench201_npz,
+    nats_bench,
+    transnasbench101,
+    zero_cost,
+)
 from .base import Import, ImportRequest
+from .own import arrays, lines
 
 KINDS: dict[str, Import] = {
     found.kind: found
@@ -47,8 +58,34 @@ KINDS: dict[str, Import] = {
             pickled=True,
             joins=True,
         ),
-        Import(own_csv.KIND, "results.csv schema.toml", own_csv.read, "your own results, one line a training"),
-        Import(own_npz.KIND, "results.npz schema.toml", own_npz.read, "your own results, arrays"),
+        Import(
+            transnasbench101.KIND,
+            "transnasbench101_micro.npz transnasbench101_macro.npz",
+            transnasbench101.read,
+            "TransNAS-Bench-101, seven tasks on cells and on networks",
+        ),
+        Import(
+            accel_nasbench.KIND,
+            "accel_nasbench.csv",
+            accel_nasbench.read,
+            "Accel-NASBench, ImageNet with six accelerators (partial)",
+        ),
+        Import(
+            zero_cost.KIND,
+            "nasbench201_zen.npz",
+            zero_cost.read,
+            "Zen scores, joined onto NAS-Bench-201 tables",
+            joins=True,
+        ),
+        Import(
+            analognasbench.KIND,
+            "analognasbench.csv",
+            analognasbench.read,
+            "AnalogNAS-Bench, joined onto NASBench201-CIFAR10",
+            joins=True,
+        ),
+        Import(lines.KIND, "results.csv schema.toml", lines.read, "your own results, one line a training"),
+        Import(arrays.KIND, "results.npz schema.toml", arrays.read, "your own results, arrays"),
     )
 }
 

@@ -1,4 +1,4 @@
-"""Reading text files strictly: lines with as many cells as the header names, cells that are numbers and nothing else."""
+"""Reading text files strictly: as many cells in a line as the header has names, and numbers that are numbers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from ..errors import TableError
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _SPREAD = re.compile(r"\s*(\S+)\s*±\s*(\S+)\s*")
-
 
 
 def read_csv(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
@@ -39,8 +38,8 @@ def read_csv(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
                     continue
                 if len(cells) != len(names):
                     raise TableError(
-                        f"{path}, line {reader.line_num}: {len(cells)} cells where the header has {len(names)}: decimals "
-                        "are written with a point, and a text with commas in quotation marks"
+                        f"{path}, line {reader.line_num}: {len(cells)} cells where the header has {len(names)}: "
+                        "decimals are written with a point, and a text with commas in quotation marks"
                     )
                 yield reader.line_num, {name: cell.strip() for name, cell in zip(names, cells, strict=True)}
     except (csv.Error, UnicodeDecodeError, OSError) as error:

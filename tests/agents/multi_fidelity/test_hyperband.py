@@ -5,7 +5,7 @@ import pytest
 
 from pynascent.agents import make_agent
 from pynascent.agents.multi_fidelity.hyperband import Bracket
-from pynascent.agents.multi_fidelity.rungs import bracket_sizes, rung_fidelities
+from pynascent.agents.multi_fidelity.rungs import bracket_sizes, halved, rounded_down, rounded_up, rung_fidelities
 from pynascent.envs import SearchBudget
 
 from support.landscape import make_env
@@ -88,3 +88,19 @@ def test_brackets_that_the_budget_cannot_finish_are_passed_over():
     assert history.column("epochs").tolist() == [3] * 9 + [9] * 3 + [27] + [9] * 6 + [27] * 5
     plain = make_agent("hyperband", fit_budget=False).search(env, SearchBudget(evaluations=24), seed=0)
     assert plain.column("epochs").tolist() == [1] * 24
+
+
+@pytest.mark.parametrize("root", [2, 3, 5, 6, 7, 10, 12, 99])
+@pytest.mark.parametrize("power", [2, 3, 4])
+def test_powers_of_an_eta_that_is_no_integer_miss_no_integer(root, power):
+    """η = root^(1/power) has η^power = root, which floating point gives as one too many or too few."""
+    eta = root ** (1 / power)
+    assert bracket_sizes(power + 1, 0, eta)[0] == root
+    assert halved(root, power + 1, eta)[-1] == 1
+    assert len(rung_fidelities([1, root], eta)) == 2
+    assert rounded_up(eta**power) == rounded_down(eta**power) == root
+
+
+def test_rounding_is_rounding():
+    assert [rounded_down(x) for x in (0.0, 0.9, 2.999999, 3.0, 3.1)] == [0, 0, 2, 3, 3]
+    assert [rounded_up(x) for x in (0.0, 0.1, 2.000001, 3.0, 3.1)] == [0, 1, 3, 3, 4]

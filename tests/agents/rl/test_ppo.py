@@ -139,11 +139,31 @@ def test_settings_out_of_range():
             PPOSettings(**setting)
 
 
-def test_a_missing_extra_is_one_line(monkeypatch):
-    monkeypatch.setitem(sys.modules, "tf_agents", None)
-    with pytest.raises(ModuleNotFoundError, match=r"^PPO needs .*'tf_agents'.*: pip install 'pynascent\[ppo\]'$"):
-        make_agent("ppo")
+@pytest.mark.parametrize(
+    ("name", "package", "extra"),
+    [
+        ("ppo", "tf_agents", "ppo"),
+        ("dqn", "tf_agents", "ppo"),
+        ("dqn", "tf_keras", "ppo"),
+        ("tpe", "optuna", "benchmark"),
+    ],
+)
+def test_a_missing_extra_is_one_line_that_names_who_needs_it(monkeypatch, name, package, extra):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(
+        ModuleNotFoundError,
+        match=rf"^the agent '{name}' needs the package '{package}': pip install 'pynascent\[{extra}\]'$",
+    ):
+        make_agent(name)
     assert "TF_USE_LEGACY_KERAS" not in os.environ
+
+
+def test_the_adapter_alone_speaks_for_itself(monkeypatch):
+    from pynascent.agents.rl.tensorflow_setup import tensorflow_for_agents
+
+    monkeypatch.setitem(sys.modules, "tf_agents", None)
+    with pytest.raises(ModuleNotFoundError, match=r"^TF-Agents' environment adapter needs the package 'tf_agents'"):
+        tensorflow_for_agents()
 
 
 def run(code):

@@ -447,3 +447,58 @@ def test_decision_time_is_measured_apart_from_evaluation():
     assert (decisions[:2] < 0.25).all()  # not the 0.5 s of evaluating
     assert (decisions[2:] >= 0.1).all() and (decisions[2:] < 0.35).all()  # 0.2 s shared by two rows
     assert (history.column("cost_seconds") == 270.0).all()
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("batch", [1, 7, 1000])
+@pytest.mark.parametrize(
+    ("cost", "count"), [(0.1, 3), (0.1, 1000), (0.7, 999), (1 / 3, 4000), (1e-9, 300), (123.4, 77)]
+)
+def test_n_evaluations_fit_into_n_times_their_cost(cost, count, batch, workers):
+    """The clock is a sum, which rounds: 3 × 0.1 is 0.30000000000000004, and a budget of 0.3 covers it; not 4."""
+    budget = SearchBudget(seconds=float(f"{cost * count:.15g}"), workers=workers)
+    budget.asynchronous = workers > 1
+    paid = 0
+    while not budget.exhausted:
+        paid += int(budget.charge(np.full(batch, cost))[0].sum())
+    assert paid == count * workers == budget.spent_evaluations
+    live = SearchBudget(seconds=float(f"{cost * count:.15g}"))
+    while not live.exhausted:
+        live.settle(*live.reserve(1), cost)
+    assert live.spent_evaluations == count
+
+
+def test_numpys_numbers_are_limits_too():
+    budget = SearchBudget(np.int64(5), np.float32(2.5), np.int32(2))
+    assert [type(v) for v in (budget.evaluations, budget.seconds, budget.workers)] == [int, float, int]
+    for wrong in ({"evaluations": True}, {"evaluations": 5.0}, {"seconds": "9"}, {"seconds": np.inf}):
+        with pytest.raises(ValueError, match="a budget of"):
+            SearchBudget(**wrong)
+
+
+def test_reservations_are_neither_spent_nor_free():
+    budget = SearchBudget(evaluations=5, workers=2)
+    first = budget.reserve(3)
+    assert first == [0.0, 0.0, None]  # two workers, three under way
+    assert (budget.affordable, budget.reserved_evaluations, budget.spent_evaluations) == (2, 3, 0)
+    assert budget.settle(first[1], 4.0) == (True, 4.0)
+    assert budget.settle(first[0], 1.0) == (True, 1.0)
+    assert budget.settle(first[2], 2.0) == (True, 3.0)  # on the worker that is free first
+    assert budget.clock_seconds == 4.0 and budget.affordable == 2
+    again = budget.reserve(9)
+    assert again == [3.0, 4.0] and budget.affordable == 0 and not budget.exhausted
+    budget.release(again[1:])
+    assert budget.affordable == 1 and budget.reserve(1) == [4.0]
+    assert budget.settle(4.0, 1.0) == (True, 5.0) and budget.settle(3.0, 1.0) == (True, 4.0)
+    assert budget.exhausted and budget.reserve(1) == []
+
+
+def test_what_does_not_fit_when_it_ends_is_not_paid_and_ends_the_search():
+    budget = SearchBudget(seconds=10, workers=2)
+    a, b = budget.reserve(2)
+    assert budget.settle(a, 11.0) == (False, 11.0)
+    assert budget.exhausted and budget.reserve(1) == []
+    assert budget.settle(b, 9.0) == (True, 9.0)  # under way already, and in time
+    assert budget.spent_evaluations == 1 and budget.clock_seconds == 9.0
+    with pytest.raises(ValueError, match="cost_seconds is nan"):
+        SearchBudget(evaluations=3).settle(None, float("nan"))

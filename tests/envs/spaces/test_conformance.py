@@ -282,7 +282,7 @@ def test_configspace_samples_are_architectures(space):
             assert "do not go together" in str(error)
             refused += 1
     assert len(rows) >= 10
-    if space.name != "nasbench101":  # its limit of edges is not exported, as documented
+    if space.name not in ("nasbench101", "transnas_macro"):  # their limits are not exported, as documented
         assert not refused
     again = [dict(c) for c in space.to_configspace(seed=3).sample_configuration(5)]
     assert again == [dict(c) for c in space.to_configspace(seed=3).sample_configuration(5)]

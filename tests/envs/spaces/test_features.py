@@ -13,7 +13,7 @@ from pynascent.envs.spaces import (
     NASBenchMacroSpace,
     VisionTransformerSpace,
 )
-from pynascent.envs.spaces.cell_features import path_counts
+from pynascent.envs.spaces.cells.features import path_counts
 
 SPACES = [
     ChainSpace(),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pynascent.envs.spaces import NASBench101Space
-from pynascent.envs.spaces.cell_graphs import edge_list, live_vertices
+from pynascent.envs.spaces.cells.graphs import edge_list, live_vertices
 from pynascent.envs.spaces.nasbench101_cost import vertex_widths
 
 C1, C3, MP = "conv1x1-bn-relu", "conv3x3-bn-relu", "maxpool3x3"

@@ -1,5 +1,6 @@
 """``pynascent tables``: what it prints, and one-line errors with exit status 2."""
 
+import json
 import os
 import pickle
 import subprocess
@@ -31,10 +32,10 @@ def test_help_names_every_kind():
 
 
 def test_list_info_and_verify(run, known):
-    assert "There are no tables yet" in run("list") or "package" in run("list")
+    assert "digits" in run("list")
     known.data(source="http://example.org", citation="Me [2020]").write(own_path("mine"))
     listed = run("list")
-    assert "mine" in listed and "1, 9, 27" in listed and str(data_folder()) in listed
+    assert "mine" in listed and "1..27" in listed and str(data_folder()) in listed
     shown = run("info", "mine")
     for text in (
         "http://example.org",
@@ -48,6 +49,59 @@ def test_list_info_and_verify(run, known):
         assert text in shown
     assert "holds what it says" in run("verify", "mine")
     assert "holds what it says" in run("verify", own_path("mine"))
+
+
+def test_list_is_plain_lines_of_eighty_columns(run, known, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    known.data().write(own_path("whole"))
+    part = known.data(name="a-table-with-rather-long-name", architectures=known.architectures[:18], partial=True)
+    for metric in part.metrics:
+        metric.values = metric.values[:18]
+    part.write(own_path(part.name))
+    lines = run("list").splitlines()
+    assert all(len(line) <= 80 for line in lines[:-1]) and not any(c in "│┃━" for line in lines for c in line)
+    (line,) = [line for line in lines if line.startswith(part.name)]
+    assert line.split()[1:5] == ["chain", "18", "25%", "failed"]
+    (line,) = [line for line in lines if line.startswith("whole")]
+    assert line.split()[1:5] == ["chain", "72", "all", "-"]
+    shown = run("info", part.name)
+    assert "25% of the space" in shown and "missing rows: a failed evaluation" in shown
+    assert "searched: validation_accuracy, higher is better" in shown
+    assert "training_seconds [s] lower is better; 1, 9, 27 epochs" in shown
+
+
+def test_json(run, known):
+    path = known.data(source="http://example.org").write(own_path("mine")).path
+    found = json.loads(run("list", "--json"))
+    assert found["folder"] == str(data_folder())
+    (mine,) = [table for table in found["tables"] if table["name"] == "mine"]
+    assert (mine["rows"], mine["coverage"], mine["missing"], mine["where"]) == (72, 1.0, None, "own")
+    info = json.loads(run("info", "mine", "--json"))
+    assert info["source"] == "http://example.org" and info["path"] == str(path)
+    directions = {metric["name"]: metric["direction"] for metric in info["metrics"]}
+    assert directions["validation_accuracy"] == "higher is better"
+    assert directions["edge_latency_ms"] == "lower is better"
+    path.write_bytes(path.read_bytes()[:-64])
+    (unreadable,) = json.loads(run("list", "--json"))["unreadable"]
+    assert unreadable["name"] == "mine" and "cut off" in unreadable["error"]
+
+
+def test_names_agree_whatever_their_case(run, known):
+    known.data().write(own_path("Mine"))
+    assert run("info", "mINE") == run("info", "Mine")
+    assert run("info", "Digits") == run("info", "digits")
+    assert "did you mean 'Mine'?" in run("info", "Mime", status=2)
+    with pytest.raises(TableError, match="'DIGITS' comes with the package"):
+        own_path("DIGITS")
+    known.data().write(own_path("MINE"))
+    assert run("info", "MINE") != run("info", "Mine")
+    assert "there is no table 'mine'" in run("info", "mine", status=2)
+
+
+def test_paths_with_blanks(run, known, tmp_path):
+    path = known.data().write(tmp_path / "my results" / "a table.nastable").path
+    assert "72, all of the space" in run("info", path)
+    assert "holds what it says" in run("verify", path)
 
 
 def test_errors_are_one_line(run, known, data_home):

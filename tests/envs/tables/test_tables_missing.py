@@ -56,7 +56,9 @@ def tables(tmp_path_factory):
 @pytest.fixture(scope="module")
 def lacking(tables):
     evaluator = TableEvaluator(tables["twentieth"])
-    return evaluator, SPACE.from_index(np.arange(SPACE.size))[~evaluator.covers(SPACE.from_index(np.arange(SPACE.size)))]
+    return evaluator, SPACE.from_index(np.arange(SPACE.size))[
+        ~evaluator.covers(SPACE.from_index(np.arange(SPACE.size)))
+    ]
 
 
 @pytest.mark.parametrize("b", [1, 2, 7])
@@ -146,7 +148,7 @@ def test_the_view_is_the_rows(view):
     assert view.valid(everything).tolist() == expected
     assert view.count() == len(rows) and view.constrained
     np.testing.assert_array_equal(np.concatenate(list(view.enumerate(100))), view.listed)
-    with pytest.raises(ValueError, match="not valid .* the table has no row for it"):
+    with pytest.raises(ValueError, match=r"not valid .* the table has no row for it"):
         view.check(everything[~np.array(expected)][:1])
 
 
@@ -242,7 +244,9 @@ def test_environments_take_the_mode(formulation, missing, tables):
         env.action_space.seed(seed)
         done, steps = False, 0
         while not done:
-            action = env.action_space.sample() if formulation == "propose" else env.action_space.sample(info["action_mask"])
+            action = (
+                env.action_space.sample() if formulation == "propose" else env.action_space.sample(info["action_mask"])
+            )
             _, _, terminated, truncated, info = env.step(action)
             done, steps = terminated or truncated, steps + 1
             if "status" in info:

@@ -187,7 +187,7 @@ def test_bad_questions_are_refused(name, trained, digits):
 def test_unknown_names_and_settings_list_the_known():
     with pytest.raises(ValueError, match=r"'deep_lift' is unknown: known are gradient_x_input, .*lime.*shap"):
         make_explainer("deep_lift")
-    with pytest.raises(ValueError, match="'lime' has no setting 'samples'.*: it has grid, num_samples"):
+    with pytest.raises(ValueError, match=r"'lime' has no setting 'samples'.*: it has grid, num_samples"):
         make_explainer("lime", samples=3)
     with pytest.raises(ValueError, match="steps=0"):
         make_explainer("integrated_gradients", steps=0)

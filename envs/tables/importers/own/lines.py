@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ...spaces import SearchSpace
-from ..builder import MetricData, TableData
-from ..errors import TableError
-from .base import Counter, ImportRequest
+from ....spaces import SearchSpace
+from ...builder import MetricData, TableData
+from ...errors import TableError
+from ..base import Counter, ImportRequest
+from ..text import number, read_csv, whole
 from .schema import MetricSchema, Schema, load_schema, split_files
-from .text import number, read_csv, whole
 
 KIND = "csv"
 

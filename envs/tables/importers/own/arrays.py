@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..builder import TableData
-from ..errors import TableError
-from .base import ImportRequest
-from .nasbench201_npz import load_arrays
+from ...builder import TableData
+from ...errors import TableError
+from ..base import ImportRequest
+from ..nasbench201_npz import load_arrays
 from .schema import load_schema, split_files
 
 KIND = "npz"

@@ -12,7 +12,7 @@ from itertools import permutations
 import numpy as np
 from numpy.typing import NDArray
 
-from .base import BoolArray, IntArray
+from ..base import BoolArray, IntArray
 
 CHUNK = 8192  # graphs that are ordered at a time
 

@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from ...core.evaluation import METRICS, FloatArray, Metric
-from ...spaces import SearchSpace
-from ..builder import MetricData, TableData
-from ..categorical import CategoricalSpace, space_of_config
-from ..errors import TableError
-from ..header import METRIC_NAME, UNIT
-from ..strict import Fields, is_whole, parse_json
-from .base import ImportRequest, existing, provenance
+from ....core.evaluation import METRICS, FloatArray, Metric
+from ....spaces import SearchSpace
+from ...builder import MetricData, TableData
+from ...categorical import CategoricalSpace, space_of_config
+from ...errors import TableError
+from ...header import METRIC_NAME, UNIT
+from ...strict import Fields, is_whole, parse_json
+from ..base import ImportRequest, existing, provenance
 
 PER_ARCHITECTURE = ("flops", "elementwise_flops", "parameters", "trainable_parameters", "latency_ms")
 """Metrics that belong to the architecture, not to a training, unless a schema says otherwise."""

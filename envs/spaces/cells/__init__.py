@@ -1,0 +1,1 @@
+"""Cells: small graphs whose edges or vertices are operations."""

@@ -1,0 +1,1 @@
+"""One's own results: a schema, and lines of CSV or arrays."""
