@@ -153,8 +153,6 @@ def test_a_live_task_of_ones_own_keeps_every_worker_busy(home):
         assert not np.array_equal(rows["trial"], np.sort(rows["trial"]))  # told as they end, not as they were asked for
         assert log["mean"] > 2.7 and max(count for _, count in log["log"]) == 3 and log["per_hour"] > 0
         assert record.question["workers"] == 3 and record.question["task"]["evaluator"] == {"workers": 3}
-        # As a sum of trainings would have it, one after the other would have taken much longer.
-        assert rows["ended_seconds"].max() < 0.6 * rows["cost_seconds"].sum()
     page = (home / "out/report.html").read_text()
     assert "Live training" in page and "mean in training" in page and "seconds of training" in page
     assert all(float(row["mean_in_training"]) > 2.7 for row in results())
