@@ -105,7 +105,7 @@ class RecordSearch:
         result = self.evaluator.evaluate(architectures, epochs, seeds)
         rewards = self.objective(result)
         ends = self.evaluator.ends if isinstance(self.evaluator, BudgetedEvaluator) else None
-        for i in np.flatnonzero(result.status != Status.UNPAID):
+        for i in np.flatnonzero(result.status != Status.UNPAID).tolist():
             row = {
                 "index": len(self.history),
                 "trial": len(self.history),

@@ -6,11 +6,16 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from .evaluation import Evaluation, FloatArray, Metric
+from .numbers import is_finite, plain_number
+
+Function = Callable[[FloatArray], FloatArray] | None
+Ranges = Callable[[str], tuple[float, float]]
 
 
 # Functions by name, not lambdas: an environment pickles with its objective.
@@ -58,7 +63,11 @@ class Objective:
         constraints: bounds on terms, such as ``"flops<=5e8"``; a row that breaks one gets
             ``infeasible_reward``, and so does a row with a NaN term (a failed evaluation of a metric
             without a worst value).
-        infeasible_reward: that reward; in every component when ``vector``.
+        infeasible_reward: that reward; in every component when ``vector``. None, the default, stands for −1 or the
+            worst reward that a feasible row can have, whichever is lower: each term at its worst, which is the
+            metric's bound, the largest value in the table or the FLOPs of the space's largest architecture, but not
+            beyond a constraint on that metric. A term whose metric has no such bound (the seconds of a live
+            training) counts 0 there: give a reward of your own where its feasible values could be lower than −1.
         vector: one reward per term, in the terms' order, instead of their sum (multi-objective search).
         allow_test: permit metrics of the test split. Search on test data is no search; this exists for
             oracles and says so in the specification.
@@ -66,7 +75,7 @@ class Objective:
 
     terms: Mapping[str, float]
     constraints: Sequence[str] = ()
-    infeasible_reward: float = -1.0
+    infeasible_reward: float | None = None
     vector: bool = False
     allow_test: bool = False
     parsed_constraints: tuple[tuple[str, Callable[[FloatArray, float], Any], float], ...] = field(
@@ -78,8 +87,13 @@ class Objective:
         if not self.terms:
             raise ValueError("the objective has no terms: give at least one, such as {'accuracy': 1.0}")
         for name, weight in self.terms.items():
-            if not isinstance(weight, (int, float)) or not np.isfinite(weight):
+            if not is_finite(weight):
                 raise ValueError(f"weight {weight!r} of the objective's term {name!r} is not a finite number")
+        object.__setattr__(self, "terms", {name: plain_number(weight) for name, weight in self.terms.items()})
+        if self.infeasible_reward is not None:
+            if not is_finite(self.infeasible_reward):
+                raise ValueError(f"infeasible_reward={self.infeasible_reward!r}: give a finite number, or None")
+            object.__setattr__(self, "infeasible_reward", plain_number(self.infeasible_reward))
         parsed = []
         for constraint in self.constraints:
             match = re.fullmatch(r"\s*(\w+)\s*(<=|>=|<|>)\s*(\S+)\s*", constraint)
@@ -89,6 +103,8 @@ class Objective:
                 raise ValueError(
                     f"constraint {constraint!r} is not of the form 'term<=number' (<=, >=, <, >), as in 'flops<=5e8'"
                 ) from None
+            if not np.isfinite(parsed[-1][2]):
+                raise ValueError(f"constraint {constraint!r}: give a finite bound")
         object.__setattr__(self, "parsed_constraints", tuple(parsed))
 
     @property
@@ -96,12 +112,16 @@ class Objective:
         """Number of rewards per row: 1, or the number of terms when ``vector``."""
         return len(self.terms) if self.vector else 1
 
-    def bind(self, metrics: Mapping[str, Metric], accuracy: str = "validation_accuracy") -> BoundObjective:
+    def bind(
+        self, metrics: Mapping[str, Metric], accuracy: str = "validation_accuracy", ranges: Ranges | None = None
+    ) -> BoundObjective:
         """Resolve the terms against an evaluator's metrics.
 
         Args:
             metrics: the evaluator's metrics.
             accuracy: the metric that the term ``accuracy`` stands for.
+            ranges: returns the smallest and the largest value of a metric, for the reward of infeasible rows; None
+                for the bounds that the metrics declare.
 
         Raises:
             ValueError: a term's metric is unknown to the evaluator, or is of the test split.
@@ -109,11 +129,10 @@ class Objective:
         columns = {}
         for term in [*self.terms, *(name for name, _, _ in self.parsed_constraints)]:
             columns[term] = self._resolve(term, metrics, accuracy)
-        return BoundObjective(self, columns)
+        declared = {name: (metric.lower, metric.upper) for name, metric in metrics.items()}
+        return BoundObjective(self, columns, ranges or declared.__getitem__)
 
-    def _resolve(
-        self, term: str, metrics: Mapping[str, Metric], accuracy: str
-    ) -> tuple[str, Callable[[FloatArray], FloatArray] | None]:
+    def _resolve(self, term: str, metrics: Mapping[str, Metric], accuracy: str) -> tuple[str, Function]:
         name, function = term, None
         if term == "accuracy":
             name = accuracy
@@ -138,7 +157,9 @@ class Objective:
         """Return plain JSON values that `objective_from_config` takes back."""
         config: dict[str, Any] = {"terms": dict(self.terms)}
         if self.constraints:
-            config |= {"constraints": list(self.constraints), "infeasible_reward": self.infeasible_reward}
+            config["constraints"] = list(self.constraints)
+        if self.infeasible_reward is not None:
+            config["infeasible_reward"] = self.infeasible_reward
         if self.vector:
             config["vector"] = True
         if self.allow_test:
@@ -148,10 +169,17 @@ class Objective:
 
 @dataclass(frozen=True)
 class BoundObjective:
-    """An objective resolved against an evaluator: a function from evaluations to rewards."""
+    """An objective resolved against an evaluator: a function from evaluations to rewards.
+
+    Attributes:
+        objective: what was resolved.
+        columns: term, of the reward or a constraint → its metric and the function of the metric's column.
+        ranges: returns the smallest and the largest value of a metric.
+    """
 
     objective: Objective
-    columns: Mapping[str, tuple[str, Callable[[FloatArray], FloatArray] | None]]
+    columns: Mapping[str, tuple[str, Function]]
+    ranges: Ranges = field(compare=False, repr=False)
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -176,23 +204,45 @@ class BoundObjective:
             column = evaluation[name]
             values[term] = column if function is None else function(column)
         weighted = [weight * values[term] for term, weight in self.objective.terms.items()]
-        rewards = np.stack(weighted, axis=1) if self.objective.vector else np.add.reduce(weighted)
-        finite = np.isfinite(rewards)
-        finite = finite.all(axis=1) if self.objective.vector else finite
-        violations = np.zeros(len(finite))
+        total = sum(weighted[1:], weighted[0])  # term by term, however many rows there are
+        rewards = np.stack(weighted, axis=1) if self.objective.vector else total
+        violations = np.zeros(len(evaluation))
         for term, compare, bound in self.objective.parsed_constraints:
             excess = np.abs(values[term] - bound) / (abs(bound) or 1.0)
             # A strict bound is broken at the bound itself, by nothing that could be measured.
             broken = np.maximum(excess, np.finfo(np.float64).tiny)
             violations += np.where(compare(values[term], bound), 0.0, broken)
-        violations[~finite | ~evaluation.ok | np.isnan(violations)] = np.inf
-        infeasible = ~finite
-        if self.objective.parsed_constraints:
-            for term, compare, bound in self.objective.parsed_constraints:
-                infeasible |= ~compare(values[term], bound)
+        violations[~np.isfinite(total) | np.isnan(violations)] = np.inf
+        infeasible = violations > 0.0
         if infeasible.any():
-            rewards[infeasible] = self.objective.infeasible_reward
+            rewards[infeasible] = self.infeasible_reward
+        violations[~evaluation.ok] = np.inf
         return rewards, violations
+
+    @cached_property
+    def infeasible_reward(self) -> Any:
+        """The reward of infeasible rows: a number, or one for each term ``(k,)`` of a vector objective."""
+        given = self.objective.infeasible_reward
+        if given is not None:
+            return given
+        worst = np.array([self._worst(term, weight) for term, weight in self.objective.terms.items()])
+        return np.minimum(worst if self.objective.vector else sum(worst.tolist()), -1.0)
+
+    def _worst(self, term: str, weight: float) -> float:
+        """Return the least that a weighted term can be in a feasible row; 0 where nothing bounds it."""
+        if not weight:
+            return 0.0
+        name, function = self.columns[term]
+        low, high = self.ranges(name)
+        for bounded, compare, bound in self.objective.parsed_constraints:
+            if self.columns[bounded] == (name, None):
+                if compare in (operator.le, operator.lt):
+                    high = min(high, bound)
+                else:
+                    low = max(low, bound)
+        ends = np.array([low, high], dtype=np.float64)
+        worst = (weight * (ends if function is None else function(ends))).min()  # every function is monotone
+        return float(worst) if np.isfinite(worst) else 0.0
 
 
 def flops_isi_objective(lam: float, mu: float) -> Objective:

@@ -6,15 +6,16 @@ import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
-
-import numpy as np
 
 from ..spaces import SearchSpace
 from .budget import BudgetedEvaluator, SearchBudget
 from .evaluation import METRICS, AsyncEvaluator, Evaluation, Evaluator, FloatArray, IntArray
 from .history import RecordSearch, SearchHistory
+from .numbers import is_finite
 from .objective import BoundObjective, Objective, flops_isi_objective, objective_from_config
+from .ranges import metric_range
 from .trials import NumberedTrials, live_evaluation
 
 
@@ -109,7 +110,7 @@ class SearchTask:
 
     def __init__(self, evaluator: Evaluator, objective: Objective, accuracy: str = "validation_accuracy") -> None:
         self.evaluator = evaluator
-        self.objective: BoundObjective = objective.bind(evaluator.metrics, accuracy)
+        self.objective: BoundObjective = objective.bind(evaluator.metrics, accuracy, partial(metric_range, evaluator))
         self.accuracy = accuracy
         self.budget: SearchBudget | None = None
         # What an environment shows: the usual metrics and those of the objective (a table may have dozens of
@@ -243,7 +244,7 @@ def make_task(
     if objective is not None and (lam is not None or mu is not None):
         raise ValueError("give either objective or lam and mu: the two weights belong to the default objective")
     for name, weight in (("lam", lam), ("mu", mu)):
-        if weight is not None and not (np.isfinite(weight) and weight >= 0):
+        if weight is not None and not (is_finite(weight) and weight >= 0):
             raise ValueError(f"{name}={weight!r}: give a finite weight of at least 0")
     if objective is None:
         chosen = flops_isi_objective(spec.lam if lam is None else lam, spec.mu if mu is None else mu)

@@ -270,3 +270,56 @@ def test_environments_pickle_with_every_kind_of_term_and_constraint():
         one.reset(seed=3)
     action = env.unwrapped.task.space.sample(np.random.default_rng(0), 1)[0]
     assert env.step(action)[1] == copy.step(action)[1]
+
+
+# -- the reward of what breaks a constraint -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("terms", [{"accuracy": 1, "ln_flops": -0.3}, {"accuracy": 2.0, "gflops": -5000.0}])
+@pytest.mark.parametrize("constraint", ["flops<=3e5", "flops>=3e5", "accuracy>=0.5", "parameters<5000"])
+def test_no_row_that_breaks_a_constraint_is_rewarded_above_one_that_keeps_it(terms, constraint):
+    env = gymnasium.make("PyNASCENT/Digits-Build-v0", objective={"terms": terms, "constraints": [constraint]})
+    task = env.unwrapped.task
+    everything = task.space.from_index(np.arange(task.space.size))
+    _, found, violations = task.judge(everything, np.full(len(everything), 27), np.zeros(len(everything), np.int64))
+    kept, broken = found[violations == 0], found[violations > 0]
+    assert len(kept) and len(broken) and broken.max() <= kept.min() and broken.max() <= -1
+
+
+def test_by_default_it_is_the_worst_that_a_feasible_row_can_have_and_at_most_minus_1():
+    def infeasible(terms, constraints=(), **options):
+        return Objective(terms, constraints, **options).bind(KNOWN).infeasible_reward
+
+    assert infeasible({"accuracy": 1.0}) == -1.0  # accuracy 0 would be higher
+    assert infeasible({"accuracy": 1.0, "instability": -2.5}) == -2.5
+    assert infeasible({"accuracy": 1.0, "ln_flops": -0.3}, ("flops<=3e5",)) == pytest.approx(-0.3 * math.log(3e5))
+    assert infeasible({"flops": 1.0, "accuracy": -4.0}, ("flops>=2", "accuracy<0.75")) == -1.0  # 2 − 3
+    assert infeasible({"latency_ms": -1.0, "accuracy": -4.0, "isi": 0.0}) == -4.0  # nothing bounds the latency
+    assert infeasible({"accuracy": -4.0, "isi": 1.0}, vector=True).tolist() == [-4.0, -1.0]
+    assert infeasible({"accuracy": -4.0}, infeasible_reward=3) == 3
+
+
+def test_without_a_table_the_space_says_how_many_flops_there_can_be():
+    task = SearchTask(CostEvaluator(), Objective({"ln_flops": -1.0}, ("parameters<=10",)))
+    assert task.objective.infeasible_reward == pytest.approx(-math.log(task.space.largest_flops))
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -float("inf"), "-1", True])
+def test_numbers_that_are_none_are_refused(wrong):
+    with pytest.raises(ValueError, match="infeasible_reward="):
+        Objective({"accuracy": 1.0}, infeasible_reward=wrong)
+    with pytest.raises(ValueError, match="weight"):
+        Objective({"accuracy": wrong})
+    if not isinstance(wrong, str):
+        with pytest.raises(ValueError, match=r"finite bound|of the form"):
+            Objective({"accuracy": 1.0}, [f"flops<={wrong}"])
+    for name in ("lam", "mu"):
+        with pytest.raises(ValueError, match=f"{name}="):
+            gymnasium.make("PyNASCENT/Digits-Build-v0", **{name: wrong})
+
+
+def test_a_given_reward_and_the_default_come_back_from_json():
+    for given in (None, -1.0, 0.0, np.float32(-2.5)):
+        made = Objective({"accuracy": np.float64(1.0), "flops": np.int64(2)}, ["flops<=5"], given)
+        again = objective_from_config(json.loads(json.dumps(made.to_config())))
+        assert again == made and again.infeasible_reward == given
