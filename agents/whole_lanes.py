@@ -8,6 +8,7 @@ import gymnasium
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
+from ..envs import Status
 from .base import AnyEnv
 
 
@@ -78,7 +79,7 @@ class WholeLanes:
             for key, value in infos.items()
             if not key.startswith("_") and isinstance(value, np.ndarray) and len(value) == self.count
         }
-        ok = columns["status"] == "ok"
+        ok = columns["status"] == Status.OK
         rewards = np.array(rewards, dtype=np.float64)[paid]
         rewards[~ok] = -np.inf
         return paid, rewards, ok, columns

@@ -87,7 +87,7 @@ def test_a_table_is_looked_up_as_its_evaluator_answers(formulation, mode):
         table, asked = (make_env(formulation, mode, kind, **options) for kind in (TabularLandscape, Landscape))
         assert_same(episodes(table), episodes(asked), str(options))
         if formulation != "propose" and "many" not in options:
-            assert table.task.evaluator.calls < 30 < asked.task.evaluator.calls  # it was looked up, not asked
+            assert table.task.evaluator.calls < asked.task.evaluator.calls  # looked up, but for actions out of range
 
 
 def test_a_table_is_looked_up_at_chosen_fidelities():
