@@ -209,6 +209,7 @@ def test_all_frames_have_one_size(formulation):
             pictures.add(frame.tobytes())
             done = any(env.step(env.action_space.sample())[2:4])
         shapes.add((env.render().shape, env.render().dtype))
+        pictures.add(env.render().tobytes())
     assert len(shapes) == 1 and len(pictures) > 2
     (shape, dtype) = next(iter(shapes))
     assert dtype == np.uint8 and shape[0] % 16 == shape[1] % 16 == 0
