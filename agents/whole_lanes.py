@@ -83,7 +83,8 @@ class WholeLanes:
             if not key.startswith("_") and isinstance(value, np.ndarray) and len(value) == self.count
         }
         columns["status"] = _names(columns["status"])
-        ok = columns["status"] == "ok"
+        # An incomplete row was trained; it counts where the reward needs nothing of what is missing.
+        ok = np.isin(columns["status"], ("ok", "incomplete"))
         rewards = np.array(rewards, dtype=np.float64)[paid]
         rewards[~ok] = -np.inf
         if "violation" not in columns:  # an environment of one's own, which says nothing of it
