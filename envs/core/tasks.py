@@ -11,11 +11,10 @@ from typing import Any
 
 from ..spaces import SearchSpace
 from .budget import BudgetedEvaluator, SearchBudget
-from .evaluation import METRICS, AsyncEvaluator, Evaluation, Evaluator, FloatArray, IntArray
+from .evaluation import METRICS, AsyncEvaluator, Evaluation, Evaluator, FloatArray, IntArray, metric_range
 from .history import RecordSearch, SearchHistory
 from .numbers import is_finite
 from .objective import BoundObjective, Objective, flops_isi_objective, objective_from_config
-from .ranges import metric_range
 from .trials import NumberedTrials, live_evaluation
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from ...agents import PPO
 from ...envs import SearchBudget, SearchHistory, SearchTask
-from ...envs.core.action_record import record_actions
+from ...envs.adapters.action_record import record_actions
 from ..files import replace_file, write_json
 from ..judging import MEASURED, best_row, violation
 from ..plots import plot_search
@@ -46,7 +46,7 @@ def run_search(
         out: a new folder, or (``resume``) that of the same search, whose budget may have been smaller.
         resume: go on with what is in the folder. A finished search is left as it is, unless no evaluation succeeded
             or the budget has grown.
-        actions: write down every call of reset and step, too (`pynascent.envs.core.action_record`).
+        actions: write down every call of reset and step, too (`pynascent.envs.adapters.action_record`).
 
     Raises:
         UsageError: the configuration or the folder does not fit (nothing is written then).
