@@ -72,8 +72,8 @@ class Blanks:
     """What ``info`` says of a lane in which nothing was evaluated in this step.
 
     Args:
-        task: names the metrics: all that it shows, ``cost_seconds`` and ``violation``, 0 here; then ``status`` (−1, "none"),
-            ``epochs`` (0) and ``training_seed`` (−2). Gymnasium's checker takes NaN for unequal to itself, so the
+        task: names the metrics: all that it shows, ``cost_seconds`` and ``violation``, 0 here; then ``status``
+            (−1, "none"), ``epochs`` (0) and ``training_seed`` (−2). Gymnasium's checker takes NaN for unequal to itself, so the
             blanks are finite, and the status says that nothing was evaluated.
     """
 
