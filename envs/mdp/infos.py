@@ -73,8 +73,8 @@ class Blanks:
 
     Args:
         task: names the metrics: all that it shows, ``cost_seconds`` and ``violation``, 0 here; then ``status``
-            (−1, "none"), ``epochs`` (0) and ``training_seed`` (−2). Gymnasium's checker takes NaN for unequal to itself, so the
-            blanks are finite, and the status says that nothing was evaluated.
+            (−1, "none"), ``epochs`` (0) and ``training_seed`` (−2). Blanks are finite, since Gymnasium's checker
+            takes NaN for unequal to itself; the status says that nothing was evaluated.
     """
 
     def __init__(self, task: SearchTask) -> None:
