@@ -79,7 +79,9 @@ def check_pickling(make: Callable[[], SearchEnv], steps: int = 40) -> None:
     env = make()
     env.reset(seed=3)
     env.action_space.seed(3)
-    env.step(env.action_space.sample())
+    _, _, terminated, truncated, _ = env.step(env.action_space.sample())
+    if terminated or truncated:
+        env.reset()
     copy = pickle.loads(pickle.dumps(env))
     _same_rollout(env, copy, steps, "an unpickled environment goes on differently", seed=None)
 
