@@ -82,7 +82,9 @@ class WholeLanes:
             for key, value in infos.items()
             if not key.startswith("_") and isinstance(value, np.ndarray) and len(value) == self.count
         }
-        ok = columns["status"] == "ok"
+        columns["status"] = _names(columns["status"])
+        # An incomplete row was trained; it counts where the reward needs nothing of what is missing.
+        ok = np.isin(columns["status"], ("ok", "incomplete"))
         rewards = np.array(rewards, dtype=np.float64)[paid]
         rewards[~ok] = -np.inf
         if "violation" not in columns:  # an environment of one's own, which says nothing of it
@@ -112,6 +114,13 @@ def require_valid(actions: np.ndarray, space: SearchSpace, fidelities: int) -> N
         fits = fits and bool((action[:n] < space.cardinalities).all()) and bool(space.valid(action[None, :n])[0])
         if not fits or (fidelities and action[n] >= fidelities):
             raise RuntimeError(_invalid(action))
+
+
+def _names(status: np.ndarray) -> np.ndarray:
+    """Return statuses ``(k,)`` by name; an environment gives numbers of `Status`, one of your own may give names."""
+    if status.dtype.kind not in "iu":
+        return status
+    return np.array([Status(int(code)).name.lower() for code in status])
 
 
 def _invalid(action: np.ndarray) -> str:

@@ -1,3 +1,3 @@
-"""The public names of `pynascent.envs.core.action_record`, where the documentation of 0.1 had them."""
+"""The public names of `pynascent.envs.adapters.action_record`, where the documentation of 0.1 had them."""
 
-from .core.action_record import *  # noqa: F403
+from .adapters.action_record import *  # noqa: F403

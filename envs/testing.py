@@ -21,12 +21,14 @@ from .mdp.search_env import SearchEnv
 from .mdp.vector_env import SearchVectorEnv
 
 
-def check_search_environment(id: str, steps: int = 40, lanes: int = 3, render: bool = True, **arguments: Any) -> None:
+def check_search_environment(
+    id: str, steps: int | None = None, lanes: int = 3, render: bool = True, **arguments: Any
+) -> None:
     """Run every check of this module on a registered environment.
 
     Args:
         id: a registered id whose entry points are `SearchEnv` and `SearchVectorEnv` (or subclasses).
-        steps: steps of each rollout.
+        steps: steps of each rollout; by default 40, or as many as two episodes can have in the space.
         lanes: lanes of the vector environment.
         render: whether to draw, too.
         arguments: further arguments of ``gymnasium.make``.
@@ -35,6 +37,8 @@ def check_search_environment(id: str, steps: int = 40, lanes: int = 3, render: b
         AssertionError: a check failed; the message says which, and where.
     """
     make = _maker(id, arguments)
+    if steps is None:
+        steps = max(40, 2 * make().formulation.horizon)
     check_api(id, render, arguments)
     check_determinism(make, steps)
     check_pickling(make, steps)
@@ -75,7 +79,9 @@ def check_pickling(make: Callable[[], SearchEnv], steps: int = 40) -> None:
     env = make()
     env.reset(seed=3)
     env.action_space.seed(3)
-    env.step(env.action_space.sample())
+    _, _, terminated, truncated, _ = env.step(env.action_space.sample())
+    if terminated or truncated:
+        env.reset()
     copy = pickle.loads(pickle.dumps(env))
     _same_rollout(env, copy, steps, "an unpickled environment goes on differently", seed=None)
 
@@ -89,9 +95,12 @@ def check_masks(make: Callable[[], SearchEnv], steps: int = 40) -> None:
         before, count = env.architecture, int(env.dynamics.lanes.steps[0])
         mask = env.action_masks()
         assert mask.shape == (env.formulation.mask_size,), f"the action mask has shape {mask.shape}"
+        assert mask.any(), f"the action mask allows nothing in {before}"
         action, allowed = _pick(env, mask, rng)
-        _, reward, terminated, truncated, _ = env.step(action)
+        _, reward, terminated, truncated, info = env.step(action)
         assert env.dynamics.lanes.steps[0] == count + 1, f"action {action} did not count as a step"
+        if allowed is None:  # its components are allowed, whether they go together is the formulation's affair
+            allowed = terminated or not np.array_equal(env.architecture, before)
         if not allowed:
             assert np.array_equal(env.architecture, before), f"the masked action {action} changed {before}"
             assert np.allclose(reward, -penalty), f"the masked action {action} was rewarded {reward}"
@@ -99,37 +108,55 @@ def check_masks(make: Callable[[], SearchEnv], steps: int = 40) -> None:
         elif isinstance(env.action_space, gymnasium.spaces.Discrete) and not terminated:
             assert not np.array_equal(env.architecture, before), f"the allowed action {action} changed nothing"
         if terminated or truncated:
-            env.reset()
+            assert env.action_masks().any(), f"the action mask of the finished {env.architecture} allows nothing"
+            _, info = env.reset()
+        drawn = env.action_space.sample(info["action_mask"])
+        assert env.action_space.contains(drawn), f"action_space.sample(info['action_mask']) gave {drawn}"
 
 
-def _pick(env: SearchEnv, mask: np.ndarray, rng: np.random.Generator) -> tuple[Any, bool]:
-    """Draw an action, half of the time a masked one where there is one, and say whether it is allowed."""
-    if not isinstance(env.action_space, gymnasium.spaces.Discrete):
-        action = env.action_space.sample()
-        return action, bool(env.task.space.valid(action[None, : env.task.space.n])[0])
+def _pick(env: SearchEnv, mask: np.ndarray, rng: np.random.Generator) -> tuple[Any, bool | None]:
+    """Draw an action, half of the time a masked one where there is one, and say whether it is allowed.
+
+    Of an action of several components the mask says what each may be: None, unless one of them is masked.
+    """
     wanted = bool(rng.random() < 0.5 or mask.all())
-    action = int(rng.choice(np.flatnonzero(mask == wanted)))
-    return action, wanted
+    space = env.action_space
+    if isinstance(space, gymnasium.spaces.Discrete):
+        action = int(rng.choice(np.flatnonzero(mask == wanted)))
+        return action, wanted
+    action = space.sample()
+    ends = np.cumsum(space.nvec)  # type: ignore[attr-defined]
+    return action, None if mask[action + np.concatenate([[0], ends[:-1]])].all() else False
 
 
 def check_metrics(make: Callable[[], SearchEnv], steps: int = 40) -> None:
-    """Metrics stay within their declared ranges, and none of the test split is shown."""
-    env, rng = make(), np.random.default_rng(0)
+    """``info`` has one set of keys, of numpy types; metrics are within their ranges; nothing is of the test split.
+
+    Where no evaluation has come about in ``steps`` steps (in a space where few architectures are valid, say), it
+    goes on for up to fifty times as many.
+    """
+    env = make()
     _, info = env.reset(seed=2)
-    seen = 0
-    for _ in range(steps):
-        seen += _check_info(env, info)
-        action, _ = _pick(env, env.action_masks(), rng)
-        _, _, terminated, truncated, info = env.step(action)
+    keys, seen = list(info), 0
+    for step in range(50 * steps):
+        if seen and step >= steps:
+            return
+        seen += _check_info(env, info, keys)
+        _, _, terminated, truncated, info = env.step(env.action_space.sample(info["action_mask"]))
         if terminated or truncated:
-            seen += _check_info(env, info)
+            seen += _check_info(env, info, keys)
             _, info = env.reset()
-    assert seen, f"no evaluation in {steps} steps: give more"
+    assert seen, f"no evaluation in {50 * steps} steps of allowed actions"
 
 
-def _check_info(env: SearchEnv, info: Mapping[str, Any]) -> int:
-    metrics = env.task.evaluator.metrics
-    for name, metric in metrics.items():
+def _check_info(env: SearchEnv, info: Mapping[str, Any], keys: list[str]) -> bool:
+    assert sorted(info) == sorted(keys), f"the keys of info change: {sorted(set(info) ^ set(keys))}"
+    for name, value in info.items():
+        assert isinstance(value, (np.ndarray, np.generic)), f"info {name} is a {type(value).__name__}, not of numpy"
+    evaluated = bool(info["status"] != "none")
+    violation = info["violation"]
+    assert violation >= 0 and (evaluated or violation == 0), f"violation is {violation}, status {info['status']}"
+    for name, metric in env.task.evaluator.metrics.items():
         if metric.split == "test":
             assert name not in info, f"info shows {name}, which is measured on test data"
         elif name in info and info["status"] == "ok":
@@ -138,7 +165,7 @@ def _check_info(env: SearchEnv, info: Mapping[str, Any]) -> int:
             assert np.isnan(value) or metric.lower <= value <= metric.upper, (
                 f"{name}={value} is outside {metric.lower}..{metric.upper}"
             )
-    return int("status" in info)
+    return evaluated
 
 
 def check_vector(

@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from ..envs import Evaluation, Metric, SearchTask, Status
+from ..envs import Evaluation, Metric, SearchHistory, SearchTask, Status
 
 Row = Mapping[str, Any]
+MEASURED = ("ok", "incomplete")
+"""How an evaluation ends that has measured something; of an incomplete one a later stage failed."""
 
 
 def violation(task: SearchTask, row: Row) -> float:
     """Return by how much a row breaks the objective's constraints: 0 where it keeps them, ∞ where it failed."""
-    if row["status"] != "ok":
+    if row["status"] not in MEASURED:
         return math.inf
     if not task.objective.objective.constraints:
         return 0.0
@@ -36,6 +38,15 @@ def worth(task: SearchTask, row: Row) -> tuple[float, float, float]:
         reward = value if accuracy_metric(task).maximize else -value
         reward = -math.inf if math.isnan(reward) else reward
     return row["epochs"], -violation(task, row), reward
+
+
+def best_row(history: SearchHistory, task: SearchTask) -> dict[str, Any] | None:
+    """Return the best of the rows that are compared (`SearchHistory.comparable`), the first of equals, or None.
+
+    None too where rewards are vectors, of which none need be the best.
+    """
+    compared = [] if task.objective.objective.vector else history.comparable()
+    return max(compared, key=lambda row: worth(task, row), default=None)
 
 
 def _number(value: Any) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..envs import SearchTask
 from .files import replace_file
-from .judging import accuracy_metric, metric_label, violation, worth
+from .judging import MEASURED, accuracy_metric, metric_label, violation, worth
 
 QUIET_STYLE: dict[str, Any] = {
     "font.size": 9,
@@ -52,7 +52,7 @@ def incumbents(task: SearchTask, rows: Sequence[dict[str, Any]]) -> tuple[np.nda
     largest = max((row["epochs"] for row in rows), default=0)
     numbers, rewards, best = [], [], None
     for i, row in enumerate(rows, start=1):
-        if row["epochs"] != largest or row["status"] != "ok":
+        if row["epochs"] != largest or row["status"] not in MEASURED:
             continue
         if violation(task, row) == 0 and (best is None or worth(task, row) > worth(task, best)):
             best = row
@@ -78,7 +78,7 @@ def plot_search(path: Path, rows: Sequence[dict[str, Any]], task: SearchTask, ti
 
 def _plot_rewards(axes: Any, rows: Sequence[dict[str, Any]], task: SearchTask) -> None:
     epochs = sorted({row["epochs"] for row in rows})
-    good = {i: row for i, row in enumerate(rows, start=1) if row["status"] == "ok"}
+    good = {i: row for i, row in enumerate(rows, start=1) if row["status"] in MEASURED}
     feasible = {i for i, row in good.items() if violation(task, row) == 0}
     for level, fidelity in enumerate(epochs):
         at = [i for i, row in good.items() if row["epochs"] == fidelity and i in feasible]
@@ -92,7 +92,7 @@ def _plot_rewards(axes: Any, rows: Sequence[dict[str, Any]], task: SearchTask) -
     at, best = incumbents(task, rows)
     if len(at):
         axes.step([*at, len(rows)], [*best, best[-1]], where="post", color="black", label="best so far")
-    failed = [i + 1 for i, row in enumerate(rows) if row["status"] != "ok"]
+    failed = [i + 1 for i, row in enumerate(rows) if row["status"] not in MEASURED]
     if failed:
         lowest = axes.get_ylim()[0]
         axes.scatter(failed, [lowest] * len(failed), marker="x", color="crimson", label="failed")
@@ -105,7 +105,7 @@ _COSTS = {"flops": "FLOPs of one forward pass", "parameters": "parameters", "cos
 
 def _plot_costs(figure: Any, axes: Any, rows: Sequence[dict[str, Any]], task: SearchTask) -> None:
     metric = accuracy_metric(task)
-    good = [row for row in rows if row["status"] == "ok"]
+    good = [row for row in rows if row["status"] in MEASURED]
     # A table may know no FLOPs, and a chart on a logarithmic scale needs more than zeros.
     cost = next((name for name in _COSTS if any((row.get(name) or 0) > 0 for row in good)), "cost_seconds")
     has_isi = any(row.get("isi") is not None for row in good)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ..envs import SearchTask
-from .judging import accuracy_metric, metric_label, metric_text, violation, worth
+from .judging import MEASURED, accuracy_metric, metric_label, metric_text, violation, worth
 
 
 class SearchProgress:
@@ -57,7 +57,7 @@ class SearchProgress:
     def update(self, row: dict[str, Any]) -> None:
         """Take in one evaluation, a row of a history."""
         self._done += 1
-        if row["status"] != "ok":
+        if row["status"] not in MEASURED:
             self._failed += 1
         elif self._best is None or worth(self.task, row) > worth(self.task, self._best):
             self._best = row

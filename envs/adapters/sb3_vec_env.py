@@ -18,9 +18,6 @@ from ..core.history import SearchHistory
 from ..mdp.observations import lane
 from ..mdp.vector_env import SearchVectorEnv
 
-# What belongs to one lane has another name in the vector environment.
-_ONE_LANE = {"observation_space": "single_observation_space", "action_space": "single_action_space"}
-
 Indices = None | int | Iterable[int]
 
 
@@ -110,10 +107,8 @@ class SB3VecEnv(VecEnv):
 
     def get_attr(self, attr_name: str, indices: Indices = None) -> list[Any]:
         """Return an attribute for each lane: its own ``architecture`` or spaces, else the vector's."""
-        lanes = self._lanes(indices)
-        if attr_name == "architecture":
-            return list(self.vector.architectures[lanes])
-        return [getattr(self.vector, _ONE_LANE.get(attr_name, attr_name))] * len(lanes)
+        values = self.vector.get_attr(attr_name)
+        return [values[lane] for lane in self._lanes(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: Indices = None) -> None:
         """Set an attribute of the vector environment, which all lanes share.
@@ -161,15 +156,13 @@ def _by_lane(infos: Mapping[str, Any], rows: IntArray) -> list[dict[str, Any]]:
     """Return the infos of some lanes ``(r,)`` as the scalar environments give them.
 
     Args:
-        infos: columns over all lanes and, under their name with ``_`` before it, the lanes they speak of.
+        infos: columns over all lanes; those with ``_`` before their name say of which lanes: of all.
         rows: the lanes.
     """
     lanes: list[dict[str, Any]] = [{} for _ in rows]
     for name, column in infos.items():
         if name.startswith(("_", "final_")):
             continue
-        values = column[rows] if column.ndim > 1 else column[rows].tolist()
-        for info, value, here in zip(lanes, values, infos[f"_{name}"][rows].tolist(), strict=True):
-            if here:
-                info[name] = value
+        for info, value in zip(lanes, column[rows], strict=True):
+            info[name] = value
     return lanes

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from .evaluation import Evaluation, FloatArray, Metric
+from .numbers import is_finite, plain_number
 from .quantities.logarithm import ln_at_least_1
-from .quantities.numbers import is_finite, plain_number
 
 Function = Callable[[FloatArray], FloatArray] | None
 Ranges = Callable[[str], tuple[float, float]]
@@ -65,12 +65,14 @@ class Objective:
 
     Attributes:
         terms: term → weight; a negative weight is a cost.
-        constraints: bounds on terms, such as ``"flops<=5e8"``.
-        infeasible_reward: the reward of infeasible rows, in every component when ``vector``. None (the default) makes
-            it lower than any feasible one: each term at the worst value that it can have (the metric's bound, the
-            space's largest FLOPs, the worst in a table), minus v / (1 + v) of the violation v, so that to violate
-            less is rewarded. A term without a worst value (seconds of a live training) has its own value there, 0
-            where that is not a number; give a reward yourself if that could be above a feasible one.
+        constraints: bounds on terms, such as ``"flops<=5e8"``; a row that breaks one gets
+            ``infeasible_reward``, and so does a row with a NaN term (a failed evaluation of a metric
+            without a worst value).
+        infeasible_reward: that reward; in every component when ``vector``. None, the default, stands for −1 or the
+            worst reward that a feasible row can have, whichever is lower: each term at its worst, which is the
+            metric's bound, the largest value in the table or the FLOPs of the space's largest architecture, but not
+            beyond a constraint on that metric. A term whose metric has no such bound (the seconds of a live
+            training) counts 0 there: give a reward of your own where its feasible values could be lower than −1.
         vector: one reward per term, in the terms' order, instead of their sum (multi-objective search).
         allow_test: permit metrics of the test split. Search on test data is no search; this exists for
             oracles and says so in the specification.
@@ -123,8 +125,8 @@ class Objective:
         Args:
             metrics: the evaluator's metrics.
             accuracy: the metric that the term ``accuracy`` stands for.
-            ranges: returns the smallest and largest value of a metric, for the reward of infeasible rows; None for
-                the bounds that the metrics declare.
+            ranges: returns the smallest and the largest value of a metric, for the reward of infeasible rows; None
+                for the bounds that the metrics declare.
 
         Raises:
             ValueError: a term's metric is unknown to the evaluator, or is of the test split; or a constraint bounds
@@ -184,8 +186,8 @@ class BoundObjective:
 
     Attributes:
         objective: what was resolved.
-        columns: of every term, in the objective or its constraints, the metric and the function of its column.
-        ranges: returns the smallest and largest value of a metric.
+        columns: term, of the reward or a constraint → its metric and the function of the metric's column.
+        ranges: returns the smallest and the largest value of a metric.
     """
 
     objective: Objective
@@ -221,39 +223,39 @@ class BoundObjective:
         for term, compare, bound in self.objective.parsed_constraints:
             excess = np.abs(values[term] - bound) / (abs(bound) or 1.0)
             # A strict bound is broken at the bound itself, by nothing that could be measured.
-            violations += np.where(compare(values[term], bound), 0.0, np.maximum(excess, np.finfo(np.float64).tiny))
+            broken = np.maximum(excess, np.finfo(np.float64).tiny)
+            violations += np.where(compare(values[term], bound), 0.0, broken)
         violations[~np.isfinite(total) | np.isnan(violations)] = np.inf
         infeasible = violations > 0.0
-        violations[~evaluation.ok] = np.inf
         if infeasible.any():
-            weights = np.stack(weighted, axis=1)[infeasible]
-            rewards[infeasible] = self._infeasible(weights, violations[infeasible])
+            rewards[infeasible] = self.infeasible_reward
+        violations[~evaluation.ok] = np.inf
         return rewards, violations
 
-    def _infeasible(self, weighted: FloatArray, violations: FloatArray) -> Any:
-        """Return the rewards of infeasible rows, of their weighted terms ``(r, k)`` and violations ``(r,)``."""
-        if self.objective.infeasible_reward is not None:
-            return self.objective.infeasible_reward
-        own = np.where(np.isfinite(weighted), weighted, 0.0)
-        worst = np.where(np.isfinite(self.worst), self.worst, own)
-        excess = 1.0 - 1.0 / (1.0 + violations)  # v / (1 + v), also of ∞
-        return worst - excess[:, None] if self.objective.vector else worst.sum(axis=1) - excess
-
     @cached_property
-    def worst(self) -> FloatArray:
-        """The least that each weighted term can be in a feasible row, ``(k,)``; not finite where nothing is known."""
-        return np.array([self._least(term, weight) for term, weight in self.objective.terms.items()])
+    def infeasible_reward(self) -> Any:
+        """The reward of infeasible rows: a number, or one for each term ``(k,)`` of a vector objective."""
+        given = self.objective.infeasible_reward
+        if given is not None:
+            return given
+        worst = np.array([self._worst(term, weight) for term, weight in self.objective.terms.items()])
+        return np.minimum(worst if self.objective.vector else sum(worst.tolist()), -1.0)
 
-    def _least(self, term: str, weight: float) -> float:
+    def _worst(self, term: str, weight: float) -> float:
+        """Return the least that a weighted term can be in a feasible row; 0 where nothing bounds it."""
+        if not weight:
+            return 0.0
         name, function = self.columns[term]
-        ends = np.array(self.ranges(name), dtype=np.float64)
-        low, high = np.sort(ends if function is None else function(ends))
+        low, high = self.ranges(name)
         for bounded, compare, bound in self.objective.parsed_constraints:
-            if self.columns[bounded] == self.columns[term]:  # no feasible row is beyond the bound
-                low, high = (
-                    (low, min(high, bound)) if compare in (operator.le, operator.lt) else (max(low, bound), high)
-                )
-        return weight * (low if weight > 0 else high) if weight else 0.0
+            if self.columns[bounded] == (name, None):
+                if compare in (operator.le, operator.lt):
+                    high = min(high, bound)
+                else:
+                    low = max(low, bound)
+        ends = np.array([low, high], dtype=np.float64)
+        worst = (weight * (ends if function is None else function(ends))).min()  # every function is monotone
+        return float(worst) if np.isfinite(worst) else 0.0
 
 
 def flops_isi_objective(lam: float, mu: float) -> Objective:

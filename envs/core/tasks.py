@@ -11,11 +11,10 @@ from typing import Any
 
 from ..spaces import SearchSpace
 from .budget import BudgetedEvaluator, SearchBudget
-from .evaluation import AsyncEvaluator, Evaluation, Evaluator, FloatArray, IntArray
+from .evaluation import AsyncEvaluator, Evaluation, Evaluator, FloatArray, IntArray, metric_range
 from .history import RecordSearch, SearchHistory
+from .numbers import is_finite
 from .objective import BoundObjective, Objective, flops_isi_objective, objective_from_config
-from .quantities.numbers import is_finite
-from .quantities.ranges import metric_range
 from .query import query
 from .suggestions import did_you_mean, match_name
 from .trials import NumberedTrials, live_evaluation

@@ -159,7 +159,7 @@ class BuildPass(CodedDynamics):
             return super().observation()
         flat = self._observations.array()
         self._table.features.take(self._codes, axis=0, out=flat, mode="clip")
-        if self._masked is not None:
+        if self._masked is not None and self._taken is not None:
             flat[:, -1] = self._shares.take(self._taken, mode="clip")
         return flat
 

@@ -62,7 +62,7 @@ class Prefixes:
         return total
 
     @cached_property
-    def level(self) -> NDArray[np.uint8]:
+    def level(self) -> NDArray[Any]:
         """``(S,)``, number of choices decided."""
         return np.repeat(np.arange(self.n + 1, dtype=np.uint8 if 2 * self.n < 256 else np.int64), np.diff(self.first))
 
@@ -94,7 +94,7 @@ class Prefixes:
         return table
 
     @cached_property
-    def options(self) -> NDArray[np.int8]:
+    def options(self) -> NDArray[Any]:
         """``(S,)``, how many actions are allowed, the first ones: 1 in a finished state."""
         return np.array([*self.cardinalities, 1])[self.level].astype(np.int8 if self.width < 128 else np.int64)
 

@@ -144,6 +144,15 @@ class _Rule:
         self.code = 0
         self.restart()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the view of the state out: a copy or pickle would part it from the state."""
+        return {name: value for name, value in self.__dict__.items() if name != "row"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore, with a view of the restored state."""
+        self.__dict__.update(state)
+        self.row = self.lanes.architectures[0]
+
     def clear(self) -> None:
         """Begin with nothing decided."""
         self.code = 0

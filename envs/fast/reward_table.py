@@ -55,7 +55,7 @@ class Lookup:
 
     def columns(self, block: Block, here: BoolArray, codes: IntArray) -> Columns:
         """Return what is known of architectures ``(N,)``, given by their place, in the lanes ``here``; else blanks."""
-        found = np.where(here[:, None], block.metrics.take(codes, axis=0), np.nan)
+        found = np.where(here[:, None], block.metrics.take(codes, axis=0), 0.0)
         columns: Columns = {name: found[:, i] for i, name in enumerate(self._blanks.metrics)}
         for name, value in block.labels.items():
             columns[name] = np.where(here, value, self._blanks.values[name])

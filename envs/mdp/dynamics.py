@@ -209,8 +209,6 @@ class SearchDynamics:
         """Return the present action masks as they are to be shown, and what ``fill`` returns."""
         return {"action_mask": show(self.action_mask()), **fill()}
 
-    # -- draws ----------------------------------------------------------------------------------------
-
     def training_seeds(self, rows: IntArray) -> IntArray:
         """Return the training seeds ``(r,)`` of evaluations now."""
         if self.training_seed != "resample":

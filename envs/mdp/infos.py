@@ -72,13 +72,14 @@ class Blanks:
     """What ``info`` says of a lane in which nothing was evaluated in this step.
 
     Args:
-        task: names the metrics: all that it shows, ``cost_seconds`` and ``violation``, NaN here; then ``status``,
-            ``epochs`` (0) and ``training_seed`` (−2).
+        task: names the metrics: all that it shows, ``cost_seconds`` and ``violation``, 0 here; then ``status``
+            (−1, "none"), ``epochs`` (0) and ``training_seed`` (−2). Blanks are finite, since Gymnasium's checker
+            takes NaN for unequal to itself; the status says that nothing was evaluated.
     """
 
     def __init__(self, task: SearchTask) -> None:
         self.metrics = (*task.visible_metrics, "cost_seconds", "violation")
-        self.values: dict[str, Any] = dict.fromkeys(self.metrics, np.float64(np.nan))
+        self.values: dict[str, Any] = dict.fromkeys(self.metrics, np.float64(0.0))
         self.values |= {
             "status": np.int8(NOT_EVALUATED),
             "epochs": np.int64(0),

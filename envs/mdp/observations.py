@@ -65,7 +65,7 @@ class Observer:
         if self.kind == "flat":
             return flat
         if self.kind == "masked":
-            mask = spaces.MultiBinary(size) if self.mask_dtype is np.int8 else spaces.Box(0, 1, (size,), np.bool_)
+            mask = spaces.MultiBinary(size) if self.mask_dtype is np.int8 else spaces.Box(0, 1, (size,), np.bool_)  # type: ignore[arg-type]
             return spaces.Dict({self.keys[0]: flat, self.keys[1]: mask})
         return spaces.Dict(
             architecture=spaces.MultiDiscrete(space.cardinalities + 1),

@@ -57,14 +57,9 @@ class SearchSpace(NoShadowing, ABC):
         choices: the decisions, in the order in which the Build formulation takes them.
     """
 
-    distinct: int | None = None
-    """Number of isomorphism classes, for a space that is too large to list them and knows it."""
-
-    invalid_reason: str = "its options do not go together"
-    """What is wrong with a row that `valid` refuses, for messages."""
-
-    listed: IntArray | None = None  # (rows, n)
-    """The architectures themselves, for a space that is a list of them: drawing at random may then never find one."""
+    distinct: int | None = None  # isomorphism classes, for a space too large to list them that knows their number
+    listed: IntArray | None = None  # (rows, n) all architectures, of a space that is a list: random draws may miss them
+    invalid_reason: str = "its options do not go together"  # of a row that `valid` refuses, for messages
 
     canonical_keeps_cost: bool = True
     """Whether an architecture and its canonical form always cost the same (dead parts may be counted)."""

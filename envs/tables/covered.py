@@ -31,7 +31,8 @@ class CoveredSpace(SearchSpace):
 
     Args:
         table: the table, its name or path.
-        of: the table's space, where its header does not describe it: an object, or plain JSON.
+        of: the table's space, where its header does not describe it: an object, or the plain JSON of one of the suite's
+            spaces. A class of your own is passed as an object: a configuration may have come with somebody's file.
 
     Attributes:
         whole: the table's space.
@@ -44,7 +45,7 @@ class CoveredSpace(SearchSpace):
         self._table = table if isinstance(table, Table) else open_table(table)
         if of is None:
             of = space_of_header(self._table.header)
-        self.whole = of if isinstance(of, SearchSpace) else space_of_config(of, allow_import=True)
+        self.whole = of if isinstance(of, SearchSpace) else space_of_config(of)
         super().__init__(self.whole.name, self.whole.choices)
         self.canonical_keeps_cost = self.whole.canonical_keeps_cost
         found = decoded_architectures(self._table, self.whole)

@@ -111,7 +111,7 @@ class TableEvaluator:
         self._nominal = np.array(self.fidelities) * header.nominal_seconds  # (fidelities,)
         self._number = {epochs: i for i, epochs in enumerate(self.fidelities)}
         self._lookup = RowLookup(self.table, whole)
-        self._absent = MissingRows(whole, self.metrics, self._cost, self._nominal, header.rows)
+        self._absent = MissingRows(whole, self.metrics, self._cost, self._nominal, header.rows, header.name)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle and copy by the arguments, and the checksum of what they led to."""

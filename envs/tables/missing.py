@@ -29,6 +29,7 @@ class MissingRows:
         cost: reads the cost of rows, or None where it is nominal.
         nominal: ``(fidelities,)`` nominal seconds.
         rows: number of the table's rows.
+        name: the table's name, for the reason that a row gives.
     """
 
     def __init__(
@@ -38,8 +39,10 @@ class MissingRows:
         cost: ColumnReader | None,
         nominal: FloatArray,
         rows: int,
+        name: str,
     ) -> None:
         self._space, self._metrics, self._cost, self._nominal, self._rows = space, metrics, cost, nominal, rows
+        self._reason = f"the table {name!r} has no row for it"
         self._seconds: dict[int, float] = {}
 
     def seconds(self, fidelity: int) -> float:
@@ -62,6 +65,7 @@ class MissingRows:
         """
         numbers = np.broadcast_to(fidelities, absent.shape)[absent]
         found.status[absent] = Status.MISSING
+        found.reasons = [self._reason if row else "" for row in absent.tolist()]
         found.cost_seconds[absent] = [self.seconds(int(number)) for number in numbers]
         failed = Evaluation.failed(
             Status.MISSING, found.epochs[absent], found.seed[absent], self._metrics, self._largest_flops()

@@ -12,6 +12,7 @@ import typer
 from ..errors import end_on_termination, one_line_errors
 from . import benchmark as benchmark_cli
 from . import options
+from . import store as store_cli
 from . import tables as tables_cli
 from .listing import envs
 from .search import search
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.add_typer(tables_cli.app, name="tables")
 app.add_typer(benchmark_cli.app, name="benchmark")
 app.add_typer(benchmark_cli.leaderboard_app, name="leaderboard")
+app.add_typer(store_cli.app, name="store")
 app.command()(envs)
 app.command()(search)
 

@@ -176,5 +176,7 @@ def show(
 
     with one_line_errors():
         console = Console()
+        if not console.is_terminal:
+            console = Console(width=160)  # a pipe has no width: names stay whole
         for table in board_tables(board, task):
-            console.print(table, width=console.width if console.is_terminal else 120)
+            console.print(table)

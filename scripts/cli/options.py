@@ -10,6 +10,7 @@ import typer
 from ...agents import AGENTS
 from ...envs.spaces.registry import SPACES
 from ...evaluation.explainers import EXPLAINERS
+from ...trainers.data.datasets import DATASETS
 
 Out = Annotated[Path, typer.Option("--out", help="New folder for the results.", show_default=False)]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with what is in --out.")]
@@ -92,7 +93,8 @@ Dataset = Annotated[
     str | None,
     typer.Option(
         "--dataset",
-        help="Live training: data set: a name, FILE.npz, module:Class, file.py:Class, or JSON with settings.",
+        help=f"Live training: data set: {', '.join(DATASETS)}; FILE.npz, module:Class, file.py:Class, or JSON with "
+        "settings.",
         show_default=False,
     ),
 ]

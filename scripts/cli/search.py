@@ -89,10 +89,10 @@ def search(
         modules=[Path(name).stem if name.endswith(".py") else name for name in modules],
     )
     summary = run_search(configuration, out, resume, record_actions)
-    if summary["evaluations"] and summary["failed"] == summary["evaluations"]:
+    if summary["best"] is None and not summary.get("front"):
         why = summary.get("reason") or "no reason is recorded"
         typer.echo(
-            f"pynascent: search: all {summary['evaluations']} evaluations failed, the first: {why}; "
+            f"pynascent: search: none of {summary['evaluations']} evaluations succeeded, the first: {why}; "
             f"see {out / 'history.jsonl'}; --resume tries again",
             err=True,
         )
@@ -117,7 +117,11 @@ def _lanes(
 def closing_lines(summary: Mapping[str, Any], out: Path) -> str:
     """Say what a search has found."""
     best = summary["best"]
-    lines = [f"{summary['failed']} of {summary['evaluations']} evaluations failed"] if summary["failed"] else []
+    lines = [
+        f"{summary[how]} of {summary['evaluations']} evaluations {word}; the first: {summary['reason']}"
+        for how, word in (("failed", "failed"), ("incomplete", "are incomplete"))
+        if summary.get(how)
+    ][:1]
     if summary.get("front"):
         size = len(summary["front"])
         lines.append(f"{size} of {summary['evaluations']} evaluations are the front, see summary.json")

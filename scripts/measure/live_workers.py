@@ -75,8 +75,8 @@ def main() -> None:
                 work = rate * float(epochs.mean())
                 first = first or (rate, work)
                 print(
-                    f"{agent:<8} {workers:>7} {mean:>12.2f} {rate:>13,.0f} {rate / first[0]:>9.2f} {epochs.mean():>12.1f} "
-                    f"{work:>10,.0f} {work / first[1]:>9.2f}",
+                    f"{agent:<8} {workers:>7} {mean:>12.2f} {rate:>13,.0f} {rate / first[0]:>9.2f} "
+                    f"{epochs.mean():>12.1f} {work:>10,.0f} {work / first[1]:>9.2f}",
                     flush=True,
                 )
 

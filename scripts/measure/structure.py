@@ -28,7 +28,7 @@ ARROWS = {
 
 MOST_MODULES, MOST_LINES, ENGINE_LINES = 15, 500, 600
 
-ENGINE = ("lanes.py", "hashing.py", "outcome.py", "dynamics.py", "formulations/*.py")
+ENGINE = ("lanes.py", "hashing.py", "outcome.py", "dynamics.py", "formulations/[!_]*.py")
 """The reference engine: state, draws, and the rules, one transition per formulation (in envs/mdp)."""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...agents.base import Agent
 from ...envs import SearchTask, SearchVectorEnv
-from ...envs.core.action_record import replay_actions
+from ...envs.adapters.action_record import replay_actions
 from ..errors import UsageError
 from ..search.configuration import SearchConfiguration
 from ..search.environments import environment_spec, make_search_agent
@@ -26,7 +26,7 @@ def replay_calls(
 
     Args:
         file: where the calls stand, for messages.
-        calls: the record (`pynascent.envs.core.action_record`).
+        calls: the record (`pynascent.envs.adapters.action_record`).
         rows: the search's history: the calls must lead to the same evaluations.
         configuration: of the search, as in ``search.json``.
         task: what was searched, without a budget or record attached.

@@ -12,6 +12,7 @@ import numpy as np
 from ...envs import Evaluation, SearchHistory, SearchTask
 from ...envs.core.evaluation import TabularEvaluator
 from ..errors import UsageError
+from ..judging import best_row
 
 Rows = Sequence[Mapping[str, Any]]
 OnRows = Callable[[int, int], None]
@@ -52,7 +53,7 @@ class Replay:
 
     Attributes:
         rows: number of rows in the history.
-        best: the best recorded row (`SearchHistory.best`), or None where no evaluation succeeded or
+        best: the best recorded row (`judging.best_row`), or None where no evaluation succeeded or
             rewards are vectors.
         mismatch: the first one, or None where everything reproduces.
         finished: whether the search had come to its end, so that a summary was compared too.
@@ -119,7 +120,7 @@ def replay_history(
             return Replay(len(history), None, refused)
         if on_rows is not None:
             on_rows(part.stop, len(history))
-    return Replay(len(history), None if task.objective.objective.vector else history.best())
+    return Replay(len(history), best_row(history, task))
 
 
 def _questions(rows: Rows, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -15,24 +15,25 @@ def examples_of(task: SearchTask) -> tuple[np.ndarray, np.ndarray, list[str] | N
     """Return the test split of a live task's data set.
 
     Returns:
-        Inputs ``(n, h, w, c)`` or ``(n, f)``; the class of each, ``(n,)`` (of several labels the first that holds);
-        and the classes' names, where the data set has them.
+        Inputs ``(n, h, w, c)`` or ``(n, f)``; the class of each, ``(n,)``; and the classes' names, where the data set
+        has them. Of examples with several labels the class is the first that holds; those with none are left out.
 
     Raises:
         UsageError: the evaluator has no data set that can be read.
     """
     data: Any = getattr(task.evaluator, "dataset", None)
     test = getattr(data, "test", None)
-    inputs = getattr(test, "images", getattr(test, "inputs", None))
+    inputs = getattr(test, "inputs", getattr(test, "images", None))
     labels = getattr(test, "labels", None)
     if inputs is None or labels is None:
         raise UsageError(
             f"the evaluator {type(task.evaluator).__name__} has no test examples to explain: it needs an attribute "
-            "dataset with dataset.test.images and dataset.test.labels"
+            "dataset with dataset.test.inputs and dataset.test.labels"
         )
     inputs, labels = np.asarray(inputs), np.asarray(labels)
     if labels.ndim == 2:
-        labels = labels.argmax(axis=1)
+        some = labels.any(axis=1)
+        inputs, labels = inputs[some], labels[some].argmax(axis=1)
     names = getattr(data, "class_names", None)
     return inputs, labels.astype(np.int64), None if names is None else [str(name) for name in names]
 
@@ -71,24 +72,9 @@ def _ranges(classes: np.ndarray) -> str:
     return ", ".join(map(str, classes))
 
 
-def probabilities_of(logits: np.ndarray) -> np.ndarray:
-    """Return the softmax of ``(b, k)`` logits."""
+def probabilities_of(logits: np.ndarray, multi_label: bool = False) -> np.ndarray:
+    """Return the softmax of ``(b, k)`` logits or, where any number of labels may hold, the logistic function."""
+    if multi_label:
+        return 1 / (1 + np.exp(-np.clip(logits, -500, 500)))
     probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
     return probabilities / probabilities.sum(axis=1, keepdims=True)
-
-
-class RowsAsImages:
-    """A model of ``(b, f)`` rows of features as one of ``(b, 1, f, 1)`` images, which the explainers attribute to.
-
-    Args:
-        model: a Keras model, rows → logits.
-    """
-
-    def __init__(self, model: Any) -> None:
-        self.model = model
-
-    def __call__(self, images: Any, training: bool = False) -> Any:
-        """Return the logits of images of one row of pixels."""
-        import tensorflow as tf
-
-        return self.model(tf.reshape(images, (-1, images.shape[2])), training=training)

@@ -15,7 +15,7 @@ from ...agents.rl.tensorflow_setup import quiet_native_start
 from ..errors import UsageError
 from ..files import replace_file
 from ..received import received_files
-from .examples import RowsAsImages, choose_examples, examples_of, probabilities_of
+from .examples import choose_examples, examples_of, probabilities_of
 from .recorded import recorded_task
 from .run_folder import BEST_MODEL, RunFolder
 
@@ -61,6 +61,7 @@ def explain_search(
     with received_files(modules, allow_import), ExitStack() as stack:
         task = recorded_task(summary["configuration"], stack)
         inputs, labels, names = examples_of(task)
+        multi_label = bool(getattr(task.evaluator.dataset, "multi_label", False))  # type: ignore[attr-defined]
     chosen = choose_examples(labels, images, classes)
     inputs, labels = inputs[chosen], labels[chosen]
     with quiet_native_start():
@@ -71,18 +72,14 @@ def explain_search(
         line = str(error).strip().splitlines()[0]
         raise UsageError(f"{model_file} has a layer that is not known here ({line}): add --module MODULE") from error
     logits = np.asarray(model(inputs, training=False))
-    if inputs.ndim == 2 and type(explainer).__module__.partition(".")[0] == __name__.partition(".")[0]:
-        maps = np.asarray(explainer.explain(RowsAsImages(model), inputs[:, None, :, None], labels))
-        maps = maps.reshape(inputs.shape)
-    else:
-        maps = np.asarray(explainer.explain(model, inputs, labels))
+    maps = np.asarray(explainer.explain(model, inputs, labels))
     names = names or [str(k) for k in range(logits.shape[1])]
     title = f"{textwrap.fill(summary['best']['text'], width=60)}\n{_score(summary)}"
     path = folder / f"explain-{label}.png"
     replace_file(
         path,
         lambda temporary: draw_explanations(
-            temporary, inputs, maps, probabilities_of(logits), labels, names, method=label, title=title
+            temporary, inputs, maps, probabilities_of(logits, multi_label), labels, names, method=label, title=title
         ),
     )
     return path
@@ -97,21 +94,16 @@ def _score(summary: Mapping[str, Any]) -> str:
 
 def _make_explainer(method: str | Mapping[str, Any], seed: int) -> tuple[Any, str]:
     """Return an explainer, seeded where it samples, and what its picture is called."""
-    from ...envs.core.components import Registry, split_config
+    from ...envs.core.components import split_config
     from ...evaluation.explainers import EXPLAINERS, make_explainer
 
-    known = Registry("explainer", EXPLAINERS)
     try:
         reference, settings = split_config(method, "explainer")
-        kind = known.resolve(reference)
+        kind = EXPLAINERS.resolve(reference)
+        if getattr(kind, "stochastic", False):
+            settings = {"seed": seed, **settings}
+        explainer = make_explainer(reference, **settings)
     except ValueError as error:
         raise UsageError(f"--method: {error}") from error
-    if getattr(kind, "stochastic", False):
-        settings = {"seed": seed, **settings}
-    if reference in known:
-        return make_explainer(reference, **settings), reference
-    explainer = known.make({"component": reference, "settings": settings})
-    if not callable(getattr(explainer, "explain", None)):
-        raise UsageError(f"--method {reference}: it has no method explain(model, images, labels)")
-    name = str(getattr(kind, "name", reference.rpartition(":")[2]))
+    name = reference if reference in EXPLAINERS else str(getattr(kind, "name", reference.rpartition(":")[2]))
     return explainer, re.sub(r"[^A-Za-z0-9_.+-]+", "-", name)

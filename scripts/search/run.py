@@ -13,9 +13,9 @@ from typing import Any
 
 from ...agents import PPO
 from ...envs import SearchBudget, SearchHistory, SearchTask
-from ...envs.core.action_record import record_actions
+from ...envs.adapters.action_record import record_actions
 from ..files import replace_file, write_json
-from ..judging import violation
+from ..judging import MEASURED, best_row, violation
 from ..plots import plot_search
 from ..progress import SearchProgress
 from ..versions import versions
@@ -46,7 +46,7 @@ def run_search(
         out: a new folder, or (``resume``) that of the same search, whose budget may have been smaller.
         resume: go on with what is in the folder. A finished search is left as it is, unless no evaluation succeeded
             or the budget has grown.
-        actions: write down every call of reset and step, too (`pynascent.envs.core.action_record`).
+        actions: write down every call of reset and step, too (`pynascent.envs.adapters.action_record`).
 
     Raises:
         UsageError: the configuration or the folder does not fit (nothing is written then).
@@ -120,8 +120,10 @@ def _finish(
     configuration: SearchConfiguration, folder: RunFolder, task: SearchTask, history: SearchHistory, seconds: float
 ) -> dict[str, Any]:
     vector = task.objective.objective.vector
-    best = None if vector else history.best()
-    failed = [row for row in history if row["status"] != "ok"]
+    best = best_row(history, task)
+    failed = [row for row in history if row["status"] not in MEASURED]
+    incomplete = [row for row in history if row["status"] == "incomplete"]
+    wrong = [*failed, *incomplete][:1]
     hidden = {name for name, metric in task.evaluator.metrics.items() if metric.split == "test"}
     summary: dict[str, Any] = {
         "configuration": configuration.record(),
@@ -129,7 +131,8 @@ def _finish(
         "accuracy": task.accuracy,
         "evaluations": len(history),
         "failed": len(failed),
-        "reason": failed[0].get("reason") or failed[0]["status"] if failed else None,
+        "incomplete": len(incomplete),
+        "reason": wrong[0].get("reason") or wrong[0]["status"] if wrong else None,
         "wall_seconds": round(seconds, 3),
         "cost_seconds": round(sum(row["cost_seconds"] for row in history), 3),
         "best": None,

@@ -109,7 +109,7 @@ class RunFolder:
             return False
         self._check_resumable(configuration)
         summary = self.read_summary()
-        succeeded = summary.get("failed", 0) < summary.get("evaluations", 0)
+        succeeded = bool(summary.get("best") or summary.get("front"))
         return succeeded and configuration["evaluations"] == (self.begun() or {}).get("evaluations")
 
     @property
@@ -133,9 +133,9 @@ class History:
     """``history.jsonl``: one line per evaluation, on disk before the next one starts.
 
     A resumed search runs again from its seed and is answered by the evaluation store, so it meets the
-    same rows in the same order. Rows already written are compared, not written twice. A crashed evaluation
-    is not kept in the store but tried again, and what follows from it may be otherwise then: rows from the first
-    crashed one on are written anew.
+    same rows in the same order. Rows already written are compared, not written twice. What crashed is not in the
+    store but tried again, and what follows from it may be otherwise then: from the first crashed or incomplete row
+    on, rows are written anew.
 
     Attributes:
         order: the trials of the rows that are compared, in their order.
@@ -158,7 +158,7 @@ class History:
         for line in text[: text.rfind("\n") + 1].splitlines(keepends=True):  # a kill can leave half a line
             try:
                 row = json.loads(line)
-                crashed = row["status"] == "crashed"
+                crashed = row["status"] in ("crashed", "incomplete")
             except (ValueError, KeyError, TypeError) as error:
                 raise UsageError(f"{self.path} line {len(rows) + 1} is damaged: start a new folder") from error
             if crashed:

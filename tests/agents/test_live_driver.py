@@ -238,7 +238,7 @@ def test_an_invalid_action_is_named():
 
 def test_wrappers_that_watch_are_played_step_by_step():
     """A record of actions needs steps: such an environment is played in batches, of as many lanes as it has."""
-    from pynascent.envs.core.action_record import record_actions
+    from pynascent.envs.adapters.action_record import record_actions
 
     env = record_actions(live_env(LiveLandscape(2, delay=0.001), lanes=2))
     history = make_agent("random").search(env, SearchBudget(evaluations=6), 0)

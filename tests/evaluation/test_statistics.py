@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from pynascent.scripts.benchmark import statistics as ours
+from pynascent.evaluation import statistics as ours
 from pynascent.scripts.benchmark.pareto import hypervolume, median_attainment, nondominated
 from pynascent.scripts.benchmark.report.results import incumbents
 

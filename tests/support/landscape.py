@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 
 from pynascent.envs import METRICS, Evaluation, Objective, SearchTask, SearchVectorEnv
-from pynascent.envs.mdp.formulations import Formulation
-from pynascent.envs.mdp.lanes import Lanes
 from pynascent.envs.spaces import ChainSpace
 
 
@@ -64,11 +62,6 @@ class TabularLandscape(Landscape):
         rows = self.space.from_index(np.arange(self.space.size))
         result = self.evaluate(rows, np.full(len(rows), epochs), np.full(len(rows), seed))
         return result.cost_seconds if metric == "cost_seconds" else result[metric]
-
-
-def general_lanes(rules: Formulation, num_lanes: int) -> Lanes:
-    """Return lanes without tables: what ``Formulation.lanes`` gives where a space is too large for them."""
-    return Lanes(rules.space, num_lanes, rules.horizon, not rules.starts_complete)
 
 
 def make_env(agent, lanes: int = 4, seed: int = 0, fail: float = 0.0, terms=None, space=None, **options):

@@ -1,4 +1,4 @@
-"""An ask/tell agent over the real live evaluator: trials side by side, and a search gone through again from its store."""
+"""An ask/tell agent over the real live evaluator: trials side by side, and the same search again from the store."""
 
 from pynascent.agents import make_agent
 from pynascent.envs import Objective, SearchBudget, SearchEnv, SearchTask

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ...envs.network.operations import find_operation
 from ...envs.spaces import Layer, Network
 from ...evaluation.optional import require
 
@@ -190,13 +192,28 @@ KERAS_LAYERS: dict[str, Callable[[Site], Any]] = {
 layer reads (or the list of them, where it reads several). A space with new operations adds its own here."""
 
 
+def _keras_layer(op: str) -> Callable[[Site], Any]:
+    """Return what builds an operation's Keras layer: its own ``keras`` method, or its entry in `KERAS_LAYERS`.
+
+    Raises:
+        KeyError: it has neither.
+    """
+    try:
+        own = getattr(find_operation(op), "keras", None)
+    except ValueError:  # an operation that has an entry alone
+        own = None
+    if own is None and op not in KERAS_LAYERS:
+        raise KeyError(f"no Keras layer is known for the operation {op!r}: known are {sorted(KERAS_LAYERS)}")
+    return own or KERAS_LAYERS[op]
+
+
 def site_of(network: Network, index: int, seed: int | None, batch_norm_momentum: float = 0.9) -> Site:
     """Return where the ``index``-th layer of a network stands, with a seed of its own."""
     layer = network.layers[index]
     return Site(
         layer,
         tuple(network.layers[i].shape for i in layer.inputs),
-        f"l{index:02d}_{layer.op}",
+        f"l{index:02d}_{re.sub(r'[^A-Za-z0-9]+', '_', layer.op)}",
         None if seed is None else _derive(seed, index),
         batch_norm_momentum,
     )
@@ -223,7 +240,7 @@ def build_model(
         A `keras.Model` from (b, *network.input_shape) to logits (b, *network.output_shape).
 
     Raises:
-        KeyError: an operation has no entry in `KERAS_LAYERS`; the message lists those that have.
+        KeyError: an operation has neither a ``keras`` method nor an entry in `KERAS_LAYERS`; the message lists those.
         ModuleNotFoundError: keras is missing; the message names the extra that has it.
         ValueError: the seed is negative, or a layer's settings do not fit its input.
     """
@@ -232,9 +249,7 @@ def build_model(
     keras = require("keras", "train", "building a model")
     tensors = [keras.Input(network.input_shape, name="l00_input")]
     for index, layer in enumerate(network.layers[1:], start=1):
-        if layer.op not in KERAS_LAYERS:
-            raise KeyError(f"no Keras layer is known for the operation {layer.op!r}: known are {sorted(KERAS_LAYERS)}")
         site = site_of(network, index, seed, batch_norm_momentum)
         inputs = [tensors[i] for i in layer.inputs]
-        tensors.append(KERAS_LAYERS[layer.op](site)(inputs if len(inputs) > 1 else inputs[0]))
+        tensors.append(_keras_layer(layer.op)(site)(inputs if len(inputs) > 1 else inputs[0]))
     return keras.Model(tensors[0], tensors[-1], name=name)

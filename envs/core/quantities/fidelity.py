@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .numbers import is_finite, plain_number
+from ..numbers import is_finite, plain_number
 
 EPOCHS = "epochs"
 

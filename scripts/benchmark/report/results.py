@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..folder import BenchmarkFolder
 from ..pareto import hypervolume, nondominated
-from ..run_file import RunRecord
+from ..run_file import RunRecord, evaluation_of
 from .in_training import InTraining, in_training
 
 FloatArray = NDArray[np.float64]
@@ -122,7 +122,7 @@ def run_of(record: RunRecord, report_sign: float = 1.0) -> Run:
     by_clock = (best, report)
     if (np.diff(order) < 0).any():  # asynchronous workers: an earlier proposal may end later
         by_clock = incumbents(rows["value"][order], reports[order], rows["architecture"][order])
-    succeeded = rows["status"] == 0
+    succeeded = evaluation_of(rows).ok
     return Run(
         record.question["seed"],
         best,

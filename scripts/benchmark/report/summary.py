@@ -80,8 +80,11 @@ def _marked(scores: Mapping[str, np.ndarray], text: Any, less_is_better: bool) -
 def _mean_and_sd(values: np.ndarray) -> str:
     if not np.isfinite(values).all():
         return f"{(~np.isfinite(values)).sum()} runs without"
-    sd = f" ± {values.std(ddof=1):.3g}" if len(values) > 1 else ""
-    return f"{values.mean():.6g}" + sd if abs(values.mean()) < 1 else f"{values.mean():.3f}" + sd
+    return _plain_mean(values.mean()) + (f" ± {values.std(ddof=1):.3g}" if len(values) > 1 else "")
+
+
+def _plain_mean(mean: float) -> str:
+    return f"{mean:.6g}" if abs(mean) < 1 else f"{mean:.3f}"
 
 
 def _interval(values: np.ndarray) -> str:
@@ -108,7 +111,7 @@ def _random_row(
     row = ["random search, exact expectation"]
     for name in columns:
         if name == f"{names['value']}, mean ± sd":
-            row.append(f"{units['value'] * random['value']:.3f} ± {abs(units['value']) * random['sd']:.3g}")
+            row.append(_plain_mean(units["value"] * random["value"]) + f" ± {abs(units['value']) * random['sd']:.3g}")
         elif name == f"{names['report']}, mean ± sd" and random["report"] is not None:
             row.append(f"{abs(units['report']) * random['report']:.3f}")
         elif name == "evaluations (median)":

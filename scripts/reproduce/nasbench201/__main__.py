@@ -5,7 +5,7 @@
 
 ``play`` goes on where it was stopped. Each group's folder under OUT is one of ``pynascent benchmark``, with its own
 ``report.html`` to be made by ``pynascent benchmark report``. The page shows peers that were run again, too: the files
-OUT/peers/LABEL-DATASET.json that ``bohb_against_hpbandster.py`` and ``dehb_alone.py`` wrote.
+OUT/peers/LABEL-DATASET.json that ``scripts/reproduce/bohb/against_hpbandster.py`` and ``dehb_alone.py`` wrote.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def main() -> None:
     player.add_argument("--processes", type=int)
     writer = commands.add_parser("page")
     writer.add_argument("out", type=Path)
-    writer.add_argument("--docs", type=Path, default=Path(__file__).parents[2] / "docs" / "results")
+    writer.add_argument("--docs", type=Path, default=Path(__file__).parents[3] / "docs" / "results")
     options = parser.parse_args()
     if options.command == "page":
         print(f"wrote {write_page(options.out, options.docs)}")

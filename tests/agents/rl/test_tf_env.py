@@ -127,7 +127,7 @@ def test_a_spent_budget_passes_through(tf_env):
             time_step = env.step(np.zeros(2, dtype=np.int64))
         assert time_step.is_last().all()
         assert time_step.discount.tolist() == [0, 1]  # the second lane was not paid: truncated
-        assert env.get_info()["status"].tolist() == ["ok", "unpaid"]
+        assert env.get_info()["status"].names().tolist() == ["ok", "unpaid"]
         with pytest.raises(BudgetExhausted):
             env.step(np.zeros(2, dtype=np.int64))
     assert len(history) == 1

@@ -267,7 +267,7 @@ def test_lanes_are_paid_in_index_order_and_the_others_truncate_with_reward_0(mod
     assert truncated.tolist() == [False] * 3 + [True] * 2
     assert (rewards[:3] > 0).all() and (rewards[3:] == 0).all()
     infos = infos.get("final_info", infos)
-    assert infos["status"].tolist() == ["ok"] * 3 + ["unpaid"] * 2
+    assert infos["status"].names().tolist() == ["ok"] * 3 + ["unpaid"] * 2
     assert (infos["budget_evaluations"] == 3).all() and (infos["budget_seconds"] == 6.0).all()
 
 
@@ -290,7 +290,7 @@ def test_an_edit_start_is_charged_and_an_unpaid_one_truncates_at_the_next_step(m
     with env.search(SearchBudget(evaluations=2)) as history:
         _, infos = env.reset(seed=0)
         assert len(history) == 2
-        assert infos["status"].tolist() == ["ok", "ok", "unpaid"]
+        assert infos["status"].names().tolist() == ["ok", "ok", "unpaid"]
         assert [row["architecture"] for row in history] == env.architectures[:2].tolist()
         stop = env.single_action_space.n - 1
         change = int(np.flatnonzero(env.action_masks()[0])[0])
@@ -311,7 +311,7 @@ def test_a_lane_that_resets_beside_one_that_evaluates_is_charged_in_index_order(
         stop = env.single_action_space.n - 1
         env.step(np.array([stop, stop]))
         _, rewards, terminated, truncated, infos = env.step(np.array([0, 0]))  # both restart, one is paid
-        assert infos["status"].tolist() == ["ok", "unpaid"] and rewards.tolist() == [0, 0]
+        assert infos["status"].names().tolist() == ["ok", "unpaid"] and rewards.tolist() == [0, 0]
         assert not terminated.any() and not truncated.any() and len(history) == 3
         _, rewards, terminated, truncated, _ = env.step(np.array([stop, stop]))
         assert terminated.tolist() == [True, False] and truncated.tolist() == [False, True]

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from pynascent.envs import Objective, SearchBudget, SearchHistory, SearchTask, SearchVectorEnv
+from pynascent.envs import Objective, SearchBudget, SearchHistory, SearchTask, SearchVectorEnv, make_task
 from pynascent.envs.core.history import RecordSearch
 
 from support.cost_evaluator import CostEvaluator
@@ -126,3 +126,26 @@ def test_a_record_passes_the_answer_on_untouched():
     assert (record.space, record.fidelities, record.seeds) == (inner.space, inner.fidelities, inner.seeds)
     assert record.metrics == inner.metrics
     assert [row["seed"] for row in record.history] == [0, 1, 2, 3, 4]
+
+
+def test_the_best_row_is_feasible_where_one_is():
+    limited = {"terms": {"accuracy": 1, "ln_flops": -0.3}, "constraints": ["flops<=3e5"], "infeasible_reward": -1.0}
+    task = make_task("Digits", objective=limited)
+    rows = task.space.sample(np.random.default_rng(0), 200)
+    with task.search() as history:
+        task.evaluate(rows, np.full(200, 27), np.zeros(200, np.int64))
+    best = history.best()
+    assert best["flops"] <= 3e5 and best["violation"] == 0 and best["reward"] < max(history.column("reward")) == -1.0
+    assert all(row["violation"] == 0 for row in history.comparable())
+    history.rows = [row for row in history if row["violation"] > 0]
+    assert history.best()["flops"] == history.column("flops").min()
+    assert json.loads(json.dumps(history.rows)) == history.rows
+
+
+def test_what_is_feasible_goes_before_a_larger_fidelity_and_a_failure_violates_without_a_bound():
+    given = rows(("ok", 27, 0.9), ("ok", 9, 0.1), ("crashed", 27, 0.0))
+    for row, violated in zip(given.rows, (0.5, 0.0, None), strict=True):
+        row["violation"] = violated
+    assert given.best()["index"] == 1
+    _, history = recorded(Landscape(seed=3, fail=0.5), lanes=40, steps=1)
+    assert all((row["violation"] is None) == (row["status"] != "ok") for row in history)

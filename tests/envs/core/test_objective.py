@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 import pytest
 
-from pynascent.envs import METRICS, Evaluation, Metric, Objective, SearchEnv, SearchTask, SearchVectorEnv, make_task
+from pynascent.envs import METRICS, Evaluation, Metric, Objective, SearchEnv, SearchTask, SearchVectorEnv
 from pynascent.envs.core.objective import flops_isi_objective, objective_from_config, resource_objective
 
 from support.cost_evaluator import CostEvaluator
@@ -272,64 +272,54 @@ def test_environments_pickle_with_every_kind_of_term_and_constraint():
     assert env.step(action)[1] == copy.step(action)[1]
 
 
-# -- feasibility ----------------------------------------------------------------------------------------------------
-
-LIMITED = {"terms": {"accuracy": 1, "ln_flops": -0.3}, "constraints": ["flops<=3e5"]}
+# -- the reward of what breaks a constraint -------------------------------------------------------------------------
 
 
-def test_no_infeasible_reward_is_above_a_feasible_one_and_the_less_violated_the_better():
-    task = make_task("Digits", objective=LIMITED)
-    rows = np.concatenate(list(task.space.enumerate()))
-    evaluation, found, violations = task.judge(rows, np.full(len(rows), 27), np.zeros(len(rows), np.int64))
-    feasible = evaluation["flops"] <= 3e5
-    assert (violations[feasible] == 0).all() and 0 < feasible.sum() < len(rows)
-    assert violations[~feasible].tolist() == ((evaluation["flops"][~feasible] - 3e5) / 3e5).tolist()
-    assert found[~feasible].max() < found[feasible].min()
-    order = np.argsort(violations[~feasible])
-    assert (np.diff(found[~feasible][order]) <= 0).all()
-    vector = make_task("Digits", objective={**LIMITED, "vector": True})
-    _, both, _ = vector.judge(rows, np.full(len(rows), 27), np.zeros(len(rows), np.int64))
-    assert (both[~feasible].max(axis=0) <= both[feasible].min(axis=0)).all()
+@pytest.mark.parametrize("terms", [{"accuracy": 1, "ln_flops": -0.3}, {"accuracy": 2.0, "gflops": -5000.0}])
+@pytest.mark.parametrize("constraint", ["flops<=3e5", "flops>=3e5", "accuracy>=0.5", "parameters<5000"])
+def test_no_row_that_breaks_a_constraint_is_rewarded_above_one_that_keeps_it(terms, constraint):
+    env = gymnasium.make("PyNASCENT/Digits-Build-v0", objective={"terms": terms, "constraints": [constraint]})
+    task = env.unwrapped.task
+    everything = task.space.from_index(np.arange(task.space.size))
+    _, found, violations = task.judge(everything, np.full(len(everything), 27), np.zeros(len(everything), np.int64))
+    kept, broken = found[violations == 0], found[violations > 0]
+    assert len(kept) and len(broken) and broken.max() <= kept.min() and broken.max() <= -1
 
 
-def test_a_table_knows_the_worst_of_a_metric_without_a_bound():
-    task = make_task(
-        "Digits", objective={"terms": {"accuracy": 1, "latency_ms": -9.0}, "constraints": ["parameters<=2000"]}
-    )
-    rows = np.concatenate(list(task.space.enumerate()))
-    _, found, violations = task.judge(rows, np.full(len(rows), 27), np.zeros(len(rows), np.int64))
-    assert 0 < (violations > 0).sum() < len(rows) and found[violations > 0].max() < found[violations == 0].min()
+def test_by_default_it_is_the_worst_that_a_feasible_row_can_have_and_at_most_minus_1():
+    def infeasible(terms, constraints=(), **options):
+        return Objective(terms, constraints, **options).bind(KNOWN).infeasible_reward
+
+    assert infeasible({"accuracy": 1.0}) == -1.0  # accuracy 0 would be higher
+    assert infeasible({"accuracy": 1.0, "instability": -2.5}) == -2.5
+    assert infeasible({"accuracy": 1.0, "ln_flops": -0.3}, ("flops<=3e5",)) == pytest.approx(-0.3 * math.log(3e5))
+    assert infeasible({"flops": 1.0, "accuracy": -4.0}, ("flops>=2", "accuracy<0.75")) == -1.0  # 2 − 3
+    assert infeasible({"latency_ms": -1.0, "accuracy": -4.0, "isi": 0.0}) == -4.0  # nothing bounds the latency
+    assert infeasible({"accuracy": -4.0, "isi": 1.0}, vector=True).tolist() == [-4.0, -1.0]
+    assert infeasible({"accuracy": -4.0}, infeasible_reward=3) == 3
 
 
-def test_the_best_row_is_feasible_where_one_is():
-    task = make_task("Digits", objective={**LIMITED, "infeasible_reward": -1.0})
-    rows = task.space.sample(np.random.default_rng(0), 200)
-    with task.search() as history:
-        task.evaluate(rows, np.full(200, 27), np.zeros(200, np.int64))
-    best = history.best()
-    assert best["flops"] <= 3e5 and best["violation"] == 0 and best["reward"] < max(history.column("reward")) == -1.0
-    assert all(row["violation"] == 0 for row in history.comparable())
-    history.rows = [row for row in history if row["violation"] > 0]
-    assert history.best()["flops"] == history.column("flops").min()
-    assert json.loads(json.dumps(history.rows)) == history.rows
+def test_without_a_table_the_space_says_how_many_flops_there_can_be():
+    task = SearchTask(CostEvaluator(), Objective({"ln_flops": -1.0}, ("parameters<=10",)))
+    assert task.objective.infeasible_reward == pytest.approx(-math.log(task.space.largest_flops))
 
 
-@pytest.mark.parametrize(
-    "config",
-    [
-        {"terms": {"accuracy": 1}, "constraints": ["flops<=nan"]},
-        {"terms": {"accuracy": 1}, "constraints": ["flops<=inf"]},
-        {"terms": {"accuracy": 1}, "infeasible_reward": math.nan},
-        {"terms": {"accuracy": 1}, "infeasible_reward": -math.inf},
-        {"terms": {"accuracy": True}},
-    ],
-)
-def test_what_is_not_finite_is_refused_when_it_is_made(config):
-    with pytest.raises(ValueError, match="finite"):
-        gymnasium.make("PyNASCENT/Digits-Build-v0", objective=config)
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -float("inf"), "-1", True])
+def test_numbers_that_are_none_are_refused(wrong):
+    with pytest.raises(ValueError, match="infeasible_reward="):
+        Objective({"accuracy": 1.0}, infeasible_reward=wrong)
+    with pytest.raises(ValueError, match="weight"):
+        Objective({"accuracy": wrong})
+    if not isinstance(wrong, str):
+        with pytest.raises(ValueError, match=r"finite bound|of the form"):
+            Objective({"accuracy": 1.0}, [f"flops<={wrong}"])
+    for name in ("lam", "mu"):
+        with pytest.raises(ValueError, match=f"{name}="):
+            gymnasium.make("PyNASCENT/Digits-Build-v0", **{name: wrong})
 
 
-def test_numpy_numbers_are_numbers():
-    made = Objective({"accuracy": np.int64(2), "ln_flops": np.float32(-0.5)}, infeasible_reward=np.int64(-3))
-    assert json.loads(json.dumps(made.to_config())) == made.to_config()
-    assert objective_from_config(made.to_config()) == made
+def test_a_given_reward_and_the_default_come_back_from_json():
+    for given in (None, -1.0, 0.0, np.float32(-2.5)):
+        made = Objective({"accuracy": np.float64(1.0), "flops": np.int64(2)}, ["flops<=5"], given)
+        again = objective_from_config(json.loads(json.dumps(made.to_config())))
+        assert again == made and again.infeasible_reward == given

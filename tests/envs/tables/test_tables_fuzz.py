@@ -170,5 +170,5 @@ def test_a_table_may_not_name_code(written, tmp_path, surgery):
     with pytest.raises(TableError, match="no file may name code"):
         TableEvaluator(path)
     assert "antigravity" not in sys.modules
-    with pytest.raises(TableError, match="not allowed"):
+    with pytest.raises(TableError, match="does not get to import"):
         list(verify_table(Table(path), space_of_config(header["space"])))

@@ -69,6 +69,7 @@ def test_a_missing_row_is_a_failed_evaluation(lacking, b, epochs):
     asked = np.concatenate([absent[:b], known])
     found = evaluator.evaluate(asked, np.full(b + 3, epochs), np.zeros(b + 3, dtype=int))
     assert found.status.tolist() == [Status.MISSING] * b + [Status.OK] * 3
+    assert found.reasons == ["the table 'twentieth' has no row for it"] * b + [""] * 3
     assert found["validation_accuracy"][:b].tolist() == [0.0] * b
     assert np.isnan(found["energy_mj"][:b]).all() and np.isnan(found["training_seconds"][:b]).all()
     np.testing.assert_array_equal(found["flops"][:b], SPACE.cost(absent[:b])["flops"])
@@ -191,6 +192,15 @@ def test_the_view_travels_as_json(view):
     other = space_from_config(config)
     assert other == view
     np.testing.assert_array_equal(other.listed, view.listed)
+
+
+def test_a_configuration_never_imports_through_the_view(tables, tmp_path, monkeypatch):
+    (tmp_path / "stranger.py").write_text("raise SystemExit('imported')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    name = "pynascent.envs.tables.covered:CoveredSpace"
+    config = {"space": name, "table": tables["twentieth"], "of": {"space": "stranger:Space"}}
+    with pytest.raises(ValueError, match="which a file from elsewhere does not get to import"):
+        space_from_config(config)
 
 
 def test_a_table_of_one_row_has_nowhere_to_go(tmp_path):

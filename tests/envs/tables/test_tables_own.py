@@ -184,6 +184,22 @@ def test_columns_beside_the_schema_can_be_ignored(bring):
             bring(text, SCHEMA.replace("[space]", f'ignore = ["{wrong}"]\n[space]', 1))
 
 
+@pytest.mark.parametrize(("name", "unit", "said", "maximize"), [
+    ("skill", "points", "", None), ("skill", "points", "maximize = true", True),
+    ("skill", "points", "maximize = false", False), ("skill", "images/s", "", True), ("skill_loss", "nats", "", False),
+    ("skill_error", "fraction", 'split = "validation"', False), ("skill", "fraction", 'split = "validation"', True),
+])  # fmt: skip
+def test_the_direction_of_a_search_metric_is_known_or_asked_for(bring, name, unit, said, maximize):
+    text = f"depth,op,epochs,{name}\n" + "\n".join(f"{d},{op},4,0.5" for d in (1, 2) for op in ("conv", "pool", "skip"))
+    schema = SCHEMA[: SCHEMA.index("[metrics.")].replace("[space]", f'search_metric = "{name}"\n[space]', 1)
+    schema += f'[metrics.{name}]\nunit = "{unit}"\n{said}\n'
+    if maximize is None:
+        with pytest.raises(TableError, match="does not follow from its unit: say maximize = true or false"):
+            bring(text, schema)
+    else:
+        assert bring(text, schema).column(name).metric.maximize is maximize
+
+
 def test_a_partial_csv_can_be_declared(bring):
     text = "\n".join([HEADER, *[line for line in lines() if not line.startswith("1,skip")]])
     for table in (bring(text, partial=True), bring(text, SCHEMA.replace("[space]", "partial = true\n[space]", 1))):

@@ -163,7 +163,7 @@ def test_a_file_names_no_code_to_run(copied, tmp_path, monkeypatch, capfd):
         for seed in range(2):
             touch(copied, with_code, agent, seed)
     assert command(monkeypatch, "leaderboard", "add", copied, "--board", tmp_path / "board.json") == 2
-    assert "only a table's name is expected" in capfd.readouterr().err
+    assert "add --allow-import evil if you trust it" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

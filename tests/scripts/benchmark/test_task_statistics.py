@@ -1,4 +1,4 @@
-"""What is known of a task beforehand: feasible first, each metric in its direction and unit, random search as it draws."""
+"""What is known of a task beforehand: feasible first, metrics in their directions, random search as it draws."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def digits(evaluations=100, seconds=None, objective=None) -> BenchmarkTask:
 
 
 def draws(task: BenchmarkTask, searches: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return values, reports and costs of uniform draws from the space, ``(searches, count)``, as random search pays."""
+    """Return values, reports and costs of uniform draws from the space, ``(searches, count)`` each."""
     space, rng = task.evaluator.space, np.random.default_rng(0)
     drawn = space.sample(rng, searches * count)
     seen = task.look_up(drawn)
@@ -34,9 +34,7 @@ def draws(task: BenchmarkTask, searches: int, count: int) -> tuple[np.ndarray, n
 def test_random_search_draws_a_row_as_often_as_its_class_is_large():
     task = digits()
     space = task.evaluator.space
-    forms, sizes = np.unique(
-        space.canonical(np.concatenate(list(space.enumerate()))), axis=0, return_counts=True
-    )
+    forms, sizes = np.unique(space.canonical(np.concatenate(list(space.enumerate()))), axis=0, return_counts=True)
     assert len(forms) == 3826 < space.size == sizes.sum() and sizes.max() > 1
     expected = task_statistics(task)["random"]
     assert expected["value"] == pytest.approx(0.1102, abs=5e-5)  # 0.1072 if all rows were alike
@@ -142,7 +140,10 @@ def test_an_accuracy_is_shown_in_per_cent_and_a_sum_of_terms_is_a_reward():
         "factor": 100.0,
     }
     assert task_statistics(digits())["value"] == {"label": "reward", "factor": 1.0}
-    assert task_statistics(digits(objective={"latency_ms": -1}))["value"] == {"label": "latency ms (ms)", "factor": -1.0}
+    assert task_statistics(digits(objective={"latency_ms": -1}))["value"] == {
+        "label": "latency ms (ms)",
+        "factor": -1.0,
+    }
 
 
 def test_every_metric_that_is_not_of_the_test_split_is_kept():

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -74,8 +75,6 @@ def test_a_record_imports_nothing(change, what, trap, monkeypatch, capfd):
     searched(monkeypatch, "run", "--record-actions")
     if "agent" in change and what == "explain":
         pytest.skip("explain makes no agent")
-    from pathlib import Path
-
     folder = Path("run")
     configuration = json.loads((folder / "search.json").read_text()) | change
     (folder / "search.json").write_text(json.dumps(configuration))
@@ -95,7 +94,7 @@ def test_a_record_imports_nothing(change, what, trap, monkeypatch, capfd):
 def test_a_module_that_the_user_names_is_imported(permission, name, trap, monkeypatch, capfd):
     record = ("--space", "trap_module.py:Space")
     searched(monkeypatch, "run", *record, "--record-actions", agent="trap_module.py:Agent")
-    configuration = json.loads(open("run/search.json").read())
+    configuration = json.loads(Path("run/search.json").read_text())
     assert configuration["agent"] == "trap_module:Agent"  # no place on this machine
     assert configuration["evaluator"]["space"] == {"space": "trap_module:Space"}
     sys.modules.pop("trap_module")

@@ -6,8 +6,9 @@ import sys
 
 import numpy as np
 import pytest
-from benchmarks import bohb_against_hpbandster as against
-from benchmarks import bohb_fidelities as fidelities
+
+from pynascent.scripts.reproduce.bohb import against_hpbandster as against
+from pynascent.scripts.reproduce.bohb import fidelities
 
 
 def test_a_run_is_judged_by_the_best_seen_and_ties_are_averaged():

@@ -5,14 +5,18 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 
+from pynascent.envs import environment_id
 from pynascent.envs.core.evaluation import METRICS, Metric
-from pynascent.envs.core.tasks import TASKS
-from pynascent.envs.spaces import ChainSpace
-from pynascent.envs.tables import MetricData, TableData
+from pynascent.envs.core.tasks import TASKS, make_evaluator
+from pynascent.envs.mdp.formulations import FORMULATIONS
+from pynascent.envs.spaces import ChainSpace, space_to_config
+from pynascent.envs.tables import MEAN_SEED, MetricData, TableData
 from pynascent.envs.tables.finding import EMBEDDED
 
 for package in ("matplotlib", "moocore", "scipy"):
@@ -25,7 +29,21 @@ from pynascent.scripts.reproduce.nas_digits.datasheet.measured import Measured  
 from pynascent.scripts.reproduce.nas_digits.datasheet.oracle import front, random_search  # noqa: E402
 from pynascent.scripts.reproduce.nas_digits.datasheet.ranks import spread, two_seeds, with_other_trainings  # noqa: E402
 from pynascent.scripts.reproduce.nas_digits.datasheet.sections import BARS  # noqa: E402
-from pynascent.scripts.reproduce.nas_digits.datasheet.sweep import Best, best_under, choose, sweep  # noqa: E402
+from pynascent.scripts.reproduce.nas_digits.datasheet.sweep import (  # noqa: E402
+    LAMBDAS,
+    MUS,
+    Best,
+    best_under,
+    choose,
+    sweep,
+)
+from pynascent.scripts.reproduce.nas_digits.datasheet.terms import (  # noqa: E402
+    choose_where_terms_matter,
+    correlations,
+    ignoring_isi,
+    task_weights,
+    winners,
+)
 
 LAM, MU = 0.02, 0.1
 EPOCHS, FIDELITIES = (1, 3, 9, 18, 27), (1, 3, 9, 27)
@@ -199,6 +217,30 @@ def test_the_choice_is_the_middle_of_the_largest_region_of_middle_size():
     assert choose([[replace(best, flops_rank=0.95) for best in line] for line in grid]) is None
 
 
+def test_both_terms_decide_where_moving_either_weight_makes_another_the_best():
+    rows = [[0, 0, 0, 0], [1, 2, 2, 0], [1, 2, 3, 0], [1, 1, 4, 4], [4, 4, 4, 4]]
+    leads = {(1, 1): 0.01, (1, 2): 0.02, (2, 1): 0.03, (2, 2): 0.015, (3, 1): 0.9, (3, 2): 0.9}
+    found = [
+        [Best(0.1 * i, 0.1 * j, row, 0.5, 0.9, 0.8, leads.get((i, j), 0.5)) for j, row in enumerate(line)]
+        for i, line in enumerate(rows)
+    ]
+    chosen = choose_where_terms_matter(found)  # (3, 1) is the best without ISI, (3, 2) the best at the largest λ
+    assert chosen is not None and (chosen.lam, chosen.mu) == pytest.approx((0.2, 0.1))
+    found[2][1] = replace(found[2][1], flops_rank=0.95)
+    chosen = choose_where_terms_matter(found)
+    assert chosen is not None and (chosen.lam, chosen.mu) == pytest.approx((0.1, 0.2))
+    assert choose_where_terms_matter([line[:2] for line in found]) is None
+
+
+def test_what_is_given_away_without_isi(measured):
+    accuracy, isi, ln_flops = measured.mean("validation_accuracy"), measured.mean("isi"), np.log(measured.flops)
+    best, other, lost = ignoring_isi(measured, 0.05, 2.0)
+    without = accuracy - 0.05 * ln_flops
+    assert best == (without + 2.0 * isi).argmax() and other == without.argmax() and best != other
+    assert lost == pytest.approx((without + 2.0 * isi)[best] - (without + 2.0 * isi)[other]) and lost > 0
+    assert ignoring_isi(measured, 0.05, 0.0)[2] == 0
+
+
 def test_the_data_sheet_is_written_and_is_the_same_again(path, tmp_path):
     text = write(str(path), tmp_path / "one", LAM, MU).read_text(encoding="utf-8")
     assert write(str(path), tmp_path / "two", LAM, MU).read_text(encoding="utf-8") == text
@@ -280,3 +322,53 @@ def test_the_default_weights_favour_neither_the_largest_nor_the_smallest():
     best = best_under(digits, task.lam, task.mu)
     assert digits.flops.min() < digits.flops[best.row] < digits.flops.max()
     assert 0.1 < best.flops_rank < 0.9 and task.lam > 0 and task.mu > 0
+
+
+@embedded
+def test_isi_does_not_decide_in_digits_and_does_in_digits_isi():
+    digits = Measured(str(EMBEDDED / "digits.nastable"))
+    plain, isi = TASKS["Digits"], TASKS["DigitsISI"]
+    assert len({best_under(digits, plain.lam, mu).row for mu in (*MUS, plain.mu)}) == 1
+    best = best_under(digits, isi.lam, isi.mu)
+    ends = [(isi.lam, MUS[0]), (isi.lam, MUS[-1]), (LAMBDAS[0], isi.mu), (LAMBDAS[-1], isi.mu)]
+    assert best.row not in {best_under(digits, lam, mu).row for lam, mu in ends}
+    for seed in digits.seeds:
+        assert ignoring_isi(digits, isi.lam, isi.mu, seed)[2] > 0
+    assert choose_where_terms_matter(sweep(digits)) == best
+
+
+@embedded
+def test_the_documented_winners_are_those_of_the_table():
+    digits = Measured(str(EMBEDDED / "digits.nastable"))
+    prose = (ROOT / "docs" / "digits.md").read_text(encoding="utf-8").splitlines()
+    section = prose[prose.index("## Does ISI matter in the reward?") :]
+    table = section[section.index(winners(digits, 0.06)[0]) :]
+    expected = [*winners(digits, TASKS["Digits"].lam), *winners(digits, TASKS["DigitsISI"].lam)[2:]]
+    assert table[: len(expected) + 1] == [*expected, ""]
+    figures = (OUT / "figures.md").read_text(encoding="utf-8").splitlines()
+    assert set(correlations(digits, task_weights())) <= set(figures)
+
+
+@embedded
+@pytest.mark.parametrize("formulation", FORMULATIONS)
+def test_the_environments_of_digits_isi_reward_by_its_weights(formulation):
+    env: Any = gymnasium.make(environment_id("DigitsISI", formulation)).unwrapped
+    digits, spec, last = Measured("digits"), TASKS["DigitsISI"], env.task.evaluator.fidelities[-1]
+    many = np.ones(len(digits), dtype=np.int64)
+    _, rewards = env.task.evaluate(digits.rows, last * many, MEAN_SEED * many)
+    assert rewards.argmax() == best_under(digits, spec.lam, spec.mu).row != best_under(digits, spec.lam, 0).row
+    assert rewards == pytest.approx(digits.rewards(spec.lam, spec.mu))
+
+
+def test_live_digits_isi_trains_what_the_table_holds(tmp_path):
+    pytest.importorskip("keras")
+    pytest.importorskip("ray")
+    from pynascent.scripts.reproduce.nas_digits.settings import DATASET, TRAINING, digits_space
+    from pynascent.trainers.data.datasets import load_dataset
+
+    spec = TASKS["LiveDigitsISI"]
+    evaluator: Any = make_evaluator(spec, {"store": str(tmp_path / "store.sqlite")})
+    assert evaluator.dataset.checksum == load_dataset(DATASET).checksum != load_dataset("digits").checksum
+    assert space_to_config(evaluator.space) == space_to_config(digits_space())
+    assert evaluator.stages[0].training == TRAINING
+    assert (spec.lam, spec.mu) == (TASKS["DigitsISI"].lam, TASKS["DigitsISI"].mu)

@@ -104,7 +104,9 @@ def test_a_search_whose_every_candidate_crashed_fails_and_is_tried_again(crashin
     out = tmp_path / "run"
     assert search(monkeypatch, out, 4, env=FAILING) == 1
     error = capfd.readouterr().err.strip().splitlines()[-1]
-    assert error.startswith("pynascent: search: all 4 evaluations failed, the first: ValueError: no room [for] that")
+    assert error.startswith(
+        "pynascent: search: none of 4 evaluations succeeded, the first: ValueError: no room [for] that"
+    )
     assert [row["reason"] for row in rows(out)] == ["ValueError: no room [for] that"] * 4
     assert summary_of(out)["reason"] == "ValueError: no room [for] that"
     assert command(monkeypatch, "replay", out) == 0  # that they crash reproduces
@@ -151,4 +153,4 @@ def test_a_damaged_folder_is_one_line(monkeypatch, tmp_path, capfd):
         error = capfd.readouterr().err.strip()
         assert error.startswith("pynascent: error: ") and "damaged" in error and "\n" not in error, error
         if not (out / "summary.json").exists():
-            (out / "summary.json").write_text('{"evaluations": 3, "failed": 0}')
+            (out / "summary.json").write_text('{"best": {"reward": 0.0}}')

@@ -23,7 +23,7 @@ pytest.importorskip("tensorflow")
 from pynascent.evaluation.hardware.flops_profile import MULTIPLY_ACCUMULATE, profile_flops  # noqa: E402
 from pynascent.trainers.data.datasets import load_dataset  # noqa: E402
 from pynascent.trainers.keras.builder import build_model  # noqa: E402
-from pynascent.trainers.training.configuration import Recipe  # noqa: E402
+from pynascent.trainers.training.configuration import TrainingConfiguration  # noqa: E402
 from pynascent.trainers.training.loop import model_with_weights, train_candidate  # noqa: E402
 
 DIGITS = {"input_shape": (8, 8, 1), "classes": 10}
@@ -67,7 +67,9 @@ def test_a_random_architecture_trains_one_epoch_on_digits(name):
     network = space.network(row)
     untrained = build_model(network, seed=1)
     assert untrained.count_params() == space.cost(row)["parameters"][0]
-    result = train_candidate(network, dataset, Recipe(learning_rate=1e-3, batch_size=10), epochs=1, seed=1)
+    result = train_candidate(
+        network, dataset, TrainingConfiguration(learning_rate=1e-3, batch_size=10), epochs=1, seed=1
+    )
     assert result.status == Status.OK and len(result.losses) == 1 and np.isfinite(result.losses[0])
     weights = zip(untrained.get_weights(), result.checkpoints[-1], strict=True)
     assert np.mean([not np.array_equal(before, after) for before, after in weights]) > 0.9

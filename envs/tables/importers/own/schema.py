@@ -52,6 +52,7 @@ class MetricSchema:
         gaps: architectures may have no value (an empty cell, NaN).
         trust_unit: accept values that look as if they were in another unit.
         description: for ``info``.
+        directed: whether it is known which values are better: said in the schema, or plain from unit and name.
     """
 
     metric: Metric
@@ -62,6 +63,7 @@ class MetricSchema:
     gaps: bool = False
     trust_unit: bool = False
     description: str = ""
+    directed: bool = True
 
     def data(self, values: FloatArray, epochs: tuple[int, ...]) -> MetricData:
         """Return the column for the table: values in the file's unit, ``(rows,)`` or ``(rows, epochs, seeds)``."""
@@ -168,6 +170,10 @@ def load_schema(path: Path) -> Schema:
     search = fields.text("search_metric", default="validation_accuracy")
     if search not in names or not metrics[names.index(search)].per_training:
         raise TableError(f"{path}: search_metric {search!r} is not among its metrics of trainings: {names}")
+    if not metrics[names.index(search)].directed:
+        raise TableError(
+            f"{path}: whether a higher {search!r} is better does not follow from its unit: say maximize = true or false"
+        )
     if metrics[names.index(search)].metric.split == "test":
         raise TableError(f"{path}: search_metric {search!r} is of the test split: a search must not see it")
     cost = fields.text("cost_metric") if fields.has("cost_metric") else None
@@ -241,8 +247,11 @@ def _metric(name: str, item: Any, where: str) -> MetricSchema:
     if known is not None and to_unit != known.unit:
         also = [unit for unit, (to, _, _) in UNITS.items() if to == known.unit]
         raise TableError(f"{where}: metric {name!r} is in {unit!r}, it must be in {', '.join([known.unit, *also])}")
-    fraction = to_unit == "fraction"
-    metric = known or Metric(name, to_unit, None, 0.0, 1.0 if fraction else inf, maximize=fraction)
+    fraction, cost = to_unit == "fraction", any(word in name for word in ("error", "loss"))
+    rate = to_unit.endswith("/s")
+    higher = (fraction or rate) and not cost
+    metric = known or Metric(name, to_unit, None, 0.0, 1.0 if fraction else inf, maximize=higher)
+    directed = bool(known or fraction or rate or cost) or fields.has("maximize")
     split = fields.take("split") if fields.has("split") else metric.split
     if split not in (None, "train", "validation", "test"):
         raise fields.wrong("split", "train, validation or test")
@@ -267,6 +276,7 @@ def _metric(name: str, item: Any, where: str) -> MetricSchema:
         gaps=fields.flag("gaps"),
         trust_unit=fields.flag("trust_unit"),
         description=fields.text("description", default=""),
+        directed=directed,
     )
     Fields({"name": name}, where).text("name", METRIC_NAME, 64)
     if schema.gaps and schema.per_training:

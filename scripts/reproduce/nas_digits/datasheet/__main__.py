@@ -18,8 +18,9 @@ from . import oracle_sections, pictures, sections
 from .measured import Measured
 from .oracle import front, random_search
 from .sweep import pair_text, sweep, sweep_text
+from .terms import task_weights, terms_text
 
-OUT = Path(__file__).parents[2] / "docs" / "digits"
+OUT = Path(__file__).parents[4] / "docs" / "digits"
 COMMAND = "python -m pynascent.scripts.reproduce.nas_digits.datasheet"
 
 
@@ -103,6 +104,8 @@ def write(table: str, out: Path, lam: float, mu: float) -> Path:
         ],
         ("sweep", "Size, accuracy and ISI of the best architecture under each λ and μ; the defaults have the star"),
     )
+    weights = {**task_weights(), "Digits": (lam, mu)}
+    section("Does ISI matter in the reward?", terms_text(measured, weights))
     path = out / "figures.md"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path

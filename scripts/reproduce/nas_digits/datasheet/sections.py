@@ -144,8 +144,8 @@ def isi_fidelities(measured: Measured) -> list[str]:
     return [
         *grid([*heading, "with test accuracy", "with isi_spearman", "probe error"], rows),
         "",
-        "Two seeds, with …: rank correlations; with final ISI as above between different trainings. Probe error: how "
-        "far the choice of the probe images moves an ISI (root mean square over split halves), mean over all.",
+        "Two seeds, with …: rank correlations; with final ISI as above between different trainings. Probe error: the "
+        "standard error of an ISI as a mean over its probe images, mean over all.",
         "",
         f"The final maps of two independent trainings are alike by {number(float(across.mean()))} on average "
         f"({number(float(across.min()))} to {number(float(across.max()))}; SSIM). Across architectures that "

@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium.utils import RecordConstructorArgs
 from gymnasium.vector import VectorEnv, VectorWrapper
 
-from .budget import BudgetExhausted
+from ..core.budget import BudgetExhausted
 
 Call = dict[str, Any]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pynascent.envs import BudgetExhausted, Objective, SearchBudget, SearchEnv, SearchTask, SearchVectorEnv
-from pynascent.envs.core.action_record import record_actions, replay_actions
+from pynascent.envs.adapters.action_record import record_actions, replay_actions
 
 from support.landscape import Landscape
 
