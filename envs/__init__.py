@@ -8,7 +8,7 @@ from .core.evaluation import METRICS, AsyncEvaluator, Evaluation, Evaluator, Met
 from .core.history import RecordSearch, SearchHistory
 from .core.objective import Objective, flops_isi_objective, objective_from_config, resource_objective
 from .core.quantities.fidelity import Fidelity
-from .core.query import query
+from .core.quantities.query import query
 from .core.registration import environment_id, register_all, register_environments, registered_ids
 from .core.searchable import SearchableEnv, SearchableVectorEnv
 from .core.tasks import TASKS, SearchTask, TaskSpec, make_task

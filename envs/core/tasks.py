@@ -11,11 +11,11 @@ from typing import Any
 
 from ..spaces import SearchSpace
 from .budget import BudgetedEvaluator, SearchBudget
-from .evaluation import AsyncEvaluator, Evaluation, Evaluator, FloatArray, IntArray, metric_range
+from .evaluation import METRICS, AsyncEvaluator, Evaluation, Evaluator, FloatArray, IntArray, metric_range
 from .history import RecordSearch, SearchHistory
 from .numbers import is_finite
 from .objective import BoundObjective, Objective, flops_isi_objective, objective_from_config
-from .query import query
+from .quantities.query import query
 from .suggestions import did_you_mean, match_name
 from .trials import NumberedTrials, live_evaluation
 
@@ -116,8 +116,12 @@ class SearchTask:
         self.objective: BoundObjective = objective.bind(evaluator.metrics, accuracy, partial(metric_range, evaluator))
         self.accuracy = accuracy
         self.budget: SearchBudget | None = None
-        # What an environment shows: everything but what is measured on test data, which is for reports alone.
-        self.visible_metrics = tuple(name for name, metric in evaluator.metrics.items() if metric.split != "test")
+        # What an environment shows: everything but what is measured on test data, which is for reports alone, and a
+        # table's own columns with gaps: Gymnasium's checker takes NaN for unequal to itself. Histories have them.
+        gaps = set(getattr(evaluator, "metrics_with_gaps", ())) - {*METRICS, accuracy, *self.objective.metrics}
+        self.visible_metrics = tuple(
+            name for name, metric in evaluator.metrics.items() if metric.split != "test" and name not in gaps
+        )
         self._asked: Evaluator = evaluator
 
     @property

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from ..core.evaluation import MEAN_SEED, Evaluation, FloatArray, IntArray, Metric
 from ..core.quantities.fidelity import as_fidelities
-from ..core.query import query
+from ..core.quantities.query import query
 from ..core.suggestions import did_you_mean
 from ..spaces import SearchSpace, space_from_config
 from .categorical import space_of_header
@@ -120,6 +120,16 @@ class TableEvaluator:
     def __repr__(self) -> str:
         """Show the table and what is offered."""
         return f"TableEvaluator({self.table.header.name!r}, fidelities={self.fidelities})"
+
+    @property
+    def metrics_with_gaps(self) -> tuple[str, ...]:
+        """Metrics that are NaN for some architectures (a device that cannot run them), or at some fidelities."""
+        columns = {name: self.table.column(name) for name in self.metrics}
+        return tuple(
+            name
+            for name, column in columns.items()
+            if column.coding.missing is not None or not set(self.fidelities) <= set(column.epochs or self.fidelities)
+        )
 
     def close(self) -> None:
         """Forget the mapping of the file; it is made again when it is next needed."""

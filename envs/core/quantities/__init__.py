@@ -1,1 +1,1 @@
-"""Numbers and what is fixed about them: checks, fidelities, ranges of metrics, the logarithm."""
+"""What is asked and answered in numbers: fidelities, queries without an environment, the logarithm."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .quantities.fidelity import as_fidelities
+from .fidelity import as_fidelities
 
 
 def query(source: Any, architecture: Any, epochs: Any = None, seed: Any = 0) -> dict[str, Any]:
