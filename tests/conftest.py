@@ -18,10 +18,16 @@ def imported_tables(tmp_path_factory) -> Path:
     from pynascent.envs.tables.importers import ImportRequest, import_tables
 
     home = tmp_path_factory.mktemp("data")
-    files = {"nasbench201-npz": "nasbench201.npz", "nas-bench-macro": "nas-bench-macro_cifar10.json"}
+    files = (
+        ("nasbench201-npz", "nasbench201.npz"),
+        ("nas-bench-macro", "nas-bench-macro_cifar10.json"),
+        ("transnasbench101", "transnasbench101_micro.npz"),
+        ("transnasbench101", "transnasbench101_macro.npz"),
+        ("accel-nasbench", "accel_nasbench.csv"),
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYNASCENT_DATA", str(home))
-        for kind, name in files.items():
+        for kind, name in files:
             list(import_tables(kind, ImportRequest([shared_data(name)]), False))  # it imports as it is iterated
     return home
 

@@ -32,6 +32,10 @@ def _complement(x: FloatArray) -> FloatArray:
     return 1.0 - x
 
 
+def _negative(x: FloatArray) -> FloatArray:
+    return -x
+
+
 # Terms beside the metrics themselves: name → (metric, function of its column). "accuracy" is put in later,
 # since it is whichever metric the task searches on.
 _DERIVED: dict[str, tuple[str, Callable[[FloatArray], FloatArray]]] = {
@@ -124,7 +128,7 @@ class Objective:
 
         Args:
             metrics: the evaluator's metrics.
-            accuracy: the metric that the term ``accuracy`` stands for.
+            accuracy: the metric that the term ``accuracy`` stands for; counted negatively where less of it is better.
             ranges: returns the smallest and the largest value of a metric, for the reward of infeasible rows; None
                 for the bounds that the metrics declare.
 
@@ -139,6 +143,13 @@ class Objective:
                     f"bound {accuracy!r} itself, as in '{accuracy}<=0.5'"
                 )
         columns = {}
+        if not metrics.get(accuracy, Metric(accuracy, "", maximize=True)).maximize:
+            for term, _, _ in self.parsed_constraints:
+                if term == "accuracy":
+                    raise ValueError(
+                        f"a constraint on 'accuracy', which stands for {accuracy!r}, of which less is better: "
+                        f"constrain {accuracy!r} itself"
+                    )
         for term in [*self.terms, *(name for name, _, _ in self.parsed_constraints)]:
             columns[term] = self._resolve(term, metrics, accuracy)
         declared = {name: (metric.lower, metric.upper) for name, metric in metrics.items()}
@@ -164,6 +175,8 @@ class Objective:
                 f"the objective's term {term!r} is measured on the test split: a search must not see it; "
                 "use a validation metric (or allow_test=True for an oracle)"
             )
+        if term == "accuracy" and not metrics[name].maximize:
+            function = _negative
         return name, function
 
     def to_config(self) -> dict[str, Any]:

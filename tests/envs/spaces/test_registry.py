@@ -47,7 +47,7 @@ def test_a_users_space_travels_by_its_import_path(user_module):
 
 @pytest.mark.parametrize("name", ["unheard", None, 3, "", ["chain"]])
 def test_unknown_names_list_the_known_ones(name):
-    with pytest.raises(ValueError, match="unknown.*: known are accel_nasbench, chain, mobile"):
+    with pytest.raises(ValueError, match=r"unknown.*: known are accel_nasbench, chain, mobile"):
         space_from_config({"space": name})
 
 
