@@ -51,10 +51,6 @@ _COMPARE: dict[str, Callable[[FloatArray, float], Any]] = {
 }
 
 
-def _negative(x: FloatArray) -> FloatArray:
-    return -x
-
-
 @dataclass(frozen=True)
 class Objective:
     """Metrics → reward: a weighted sum of terms, hard constraints, or one reward per term.
@@ -136,12 +132,6 @@ class Objective:
             ValueError: a term's metric is unknown to the evaluator, or is of the test split; or a constraint bounds
                 the term ``accuracy`` where that stands for what is to be small.
         """
-        for term, _, _ in self.parsed_constraints:
-            if term == "accuracy" and accuracy in metrics and not metrics[accuracy].maximize:
-                raise ValueError(
-                    f"a constraint on 'accuracy', which stands for {accuracy!r} here, of which less is better: "
-                    f"bound {accuracy!r} itself, as in '{accuracy}<=0.5'"
-                )
         columns = {}
         if not metrics.get(accuracy, Metric(accuracy, "", maximize=True)).maximize:
             for term, _, _ in self.parsed_constraints:
@@ -159,7 +149,6 @@ class Objective:
         name, function = term, None
         if term == "accuracy":
             name = accuracy
-            function = _negative if accuracy in metrics and not metrics[accuracy].maximize else None
         elif term in _DERIVED:
             name, function = _DERIVED[term]
         elif term not in metrics and term.startswith("ln_"):

@@ -102,7 +102,7 @@ def test_a_metric_of_which_less_is_better_is_minimised_and_every_metric_is_visib
         _, rewards = task.evaluate(rows, np.full(50, 27), np.zeros(50, np.int64))
     losses = history.column("validation_loss")
     assert rewards.tolist() == (-losses).tolist() and history.best()["validation_loss"] == losses.min()
-    with pytest.raises(ValueError, match="bound 'validation_loss' itself"):
+    with pytest.raises(ValueError, match="constrain 'validation_loss' itself"):
         Objective({"flops": -1.0}, ["accuracy>=0.5"]).bind(Loss().metrics, "validation_loss")
 
 
