@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike
 from ..envs.core.evaluation import METRICS, Evaluation, Metric, Status
 from ..envs.core.imports import CodePath, Imports
 from ..envs.core.provenance import provenance
+from ..envs.core.quantities.fidelity import as_fidelities
+from ..envs.core.quantities.query import query
 from ..envs.spaces import SearchSpace, network_cost, space_to_config
 from ..evaluation.optional import require_installed
 from .arguments import make_space, pool_settings, with_settings
@@ -189,7 +191,8 @@ class LiveEvaluator:
 
         Args:
             architectures: ``(b, n)`` option indices.
-            fidelities: ``(b,)`` epochs, each one of ``fidelities``.
+            fidelities: ``(b,)`` epochs, each one of ``fidelities``; or a `Fidelity`, a number or ``"epochs=9"`` for
+                all rows.
             seeds: ``(b,)`` non-negative training seeds.
 
         Raises:
@@ -198,6 +201,10 @@ class LiveEvaluator:
         """
         candidates = self._check(architectures, fidelities, seeds)
         return self._evaluation(candidates, [future.result() for future in self._ask(candidates)])
+
+    def query(self, architecture: Any, epochs: Any = None, seed: Any = 0) -> dict[str, Any]:
+        """Return everything that is measured of an architecture, by name (see `pynascent.envs.query`)."""
+        return query(self, architecture, epochs, seed)
 
     def submit(self, architectures: ArrayLike, fidelities: ArrayLike, seeds: ArrayLike) -> list[int]:
         """Hand in b questions, as of `evaluate`, and return a ticket for each, at once."""
@@ -234,7 +241,7 @@ class LiveEvaluator:
 
     def _check(self, architectures: ArrayLike, fidelities: ArrayLike, seeds: ArrayLike) -> list[Candidate]:
         rows = self.space.canonical(architectures)
-        epochs, seeds = np.asarray(fidelities), np.asarray(seeds)
+        epochs, seeds = as_fidelities(self, fidelities, len(rows)), np.asarray(seeds)
         for name, values in (("epochs", epochs), ("seeds", seeds)):
             if values.shape != (len(rows),) or (values.size and not np.issubdtype(values.dtype, np.integer)):
                 raise ValueError(

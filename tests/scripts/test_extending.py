@@ -15,6 +15,8 @@ PAGE = (Path(__file__).parents[2] / "docs" / "extending.md").read_text(encoding=
 MODULE = re.search(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)[1]
 COMMANDS = re.search(r"```bash\n(.*?)```", PAGE, flags=re.DOTALL)[1].replace("\\\n", " ").splitlines()
 
+EDITED = "drop = (before - call(without)[everyone, labels]) * (1 + part[0]) ** 2"
+
 
 def test_the_module_is_short():
     assert len(MODULE.splitlines()) < 150
@@ -61,7 +63,8 @@ def test_nothing_stale_is_returned_once_a_component_is_edited(lab):
     assert run(*again, cwd=folder, data=folder / "data").returncode == 0
     assert store.counts() == before  # nothing was edited: nothing runs
     text = (folder / "lab.py").read_text()
-    (folder / "lab.py").write_text(text.replace("drop = before - call(without)", "drop = call(without) - before + 1"))
+    assert "drop = before - call(without)[everyone, labels]" in text
+    (folder / "lab.py").write_text(text.replace("drop = before - call(without)[everyone, labels]", EDITED))
     edited = [word if word != "runs/rows" else "runs/edited" for word in search]
     assert run(*edited, cwd=folder, data=folder / "data").returncode == 0
     after = store.counts()

@@ -229,7 +229,7 @@ def test_an_unusable_store_is_named(tmp_path):
         (([[0, 0, 0, 0, 0, 0]], [2], [0]), "epochs=2: allowed are 1, 3, 9, 27"),
         (([[0, 0, 0, 0, 0, 0]], [1], [-4]), "seed=-4: give non-negative"),
         (([[0, 0, 0, 0, 0, 0]], [1, 1], [0]), "epochs are int64 of shape \\(2,\\)"),
-        (([[0, 0, 0, 0, 0, 0]], [1.5], [0]), "epochs are float64"),
+        (([[0, 0, 0, 0, 0, 0]], [1.5], [0]), "epochs=1.5: the evaluator's fidelities are 1, 3"),
     ],
 )
 def test_bad_questions_are_named(tmp_path, question, message):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import re
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -116,7 +117,7 @@ class _Feeder(threading.Thread):
                 if self.pool.closed:
                     continue
                 # What a worker raised carries its traceback as its text.
-                reason, traceback = _first_line(error), str(error) if _cause(error) is not error else ""
+                reason, traceback = _first_line(error), _plain(str(error)) if _cause(error) is not error else ""
                 logger.warning("%s, try %d of %d: %s", self.name, attempt, TRIES, reason)
                 if isinstance(error, WorkerDied) or self.group.ranks > 1:
                     self.group.stop()
@@ -136,6 +137,10 @@ def _may_pass(error: BaseException) -> bool:
     cause = getattr(error, "cause", None)
     passing = ("ResourceExhaustedError", "UnavailableError", "HorovodInternalError")
     return cause is None or isinstance(cause, (OSError, MemoryError)) or type(cause).__name__ in passing
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)  # Ray colours it
 
 
 def _first_line(error: BaseException) -> str:

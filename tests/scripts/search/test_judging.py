@@ -17,7 +17,7 @@ from pynascent.scripts.search.front import front_rows
 from support.command_line import command
 from support.cost_evaluator import CostEvaluator
 
-CONSTRAINED = '{"terms": {"accuracy": 1, "ln_flops": -0.3}, "constraints": ["flops<=3e5"]}'
+CONSTRAINED = '{"terms": {"accuracy": 1, "ln_flops": -0.3}, "constraints": ["flops<=3e5"], "infeasible_reward": -1}'
 
 
 @pytest.fixture(autouse=True)
