@@ -31,9 +31,9 @@ class Raw:
 '''
 
 
-@pytest.fixture
-def explainer(tmp_path):
-    file = tmp_path / "raw_explainer.py"
+@pytest.fixture(scope="module")  # one file: a module is imported once, under its name
+def explainer(tmp_path_factory):
+    file = tmp_path_factory.mktemp("module") / "raw_explainer.py"
     file.write_text(MODULE)
     return lambda scale: {"explainer": {"component": f"{file}:Raw", "settings": {"scale": scale}}}
 
