@@ -116,9 +116,13 @@ def register_environments(spec: TaskSpec) -> list[str]:
 
 
 def registered_ids(task: str | None = None) -> list[str]:
-    """Return the ids of all registered tasks, or of one."""
+    """Return the ids of all registered tasks, or of one.
+
+    A formulation that was registered after a task has no id with it.
+    """
     names = list(TASKS) if task is None else [task]
-    return [environment_id(name, formulation) for name in names for formulation in FORMULATIONS]
+    ids = [environment_id(name, formulation) for name in names for formulation in FORMULATIONS]
+    return [each for each in ids if each in gymnasium.registry]
 
 
 def register_all() -> None:
