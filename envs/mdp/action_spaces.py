@@ -36,12 +36,12 @@ class LanesOfDiscrete(spaces.MultiDiscrete):
 
     def sample(self, mask: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Draw an action for every lane; with masks ``(N, n)``, int8 or bool, allowed ones."""
-        if mask is None and not args and not kwargs:  # what Gymnasium draws, where all lanes have as many actions
+        if isinstance(mask, tuple) or (mask is None and (args or kwargs)):
+            return super().sample(mask, *args, **kwargs)
+        if mask is None:  # what Gymnasium draws, with fewer passes: all lanes have as many actions
             drawn = self.np_random.random(self.shape)
             drawn *= float(self.nvec[0])
             return drawn.astype(self.dtype)
-        if mask is None or isinstance(mask, tuple):
-            return super().sample(mask, *args, **kwargs)
         mask = np.asarray(mask)
         expected = (*self.shape, int(self.nvec[0]))
         if mask.shape != expected:

@@ -10,6 +10,7 @@ import pytest
 from pynascent.trainers.store.evaluation_store import EvaluationStore
 
 from support.command_line import run
+from support.histories import history_rows
 
 PAGE = (Path(__file__).parents[2] / "docs" / "extending.md").read_text(encoding="utf-8")
 MODULE = re.search(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)[1]
@@ -37,7 +38,7 @@ def lab(tmp_path_factory):
 
 
 def rows(folder, name):
-    return [json.loads(line) for line in (folder / "runs" / name / "history.jsonl").read_text().splitlines()]
+    return history_rows(folder / "runs" / name)
 
 
 def test_every_component_was_used(lab):

@@ -54,6 +54,17 @@ def test_the_mask_is_never_empty_and_is_what_sample_takes(formulation, accelerat
                 assert formulation == "Edit" or not (rewards == -0.1).any()
 
 
+def test_draws_without_a_mask_are_gymnasiums():
+    from pynascent.envs.mdp.action_spaces import LanesOfDiscrete
+
+    for actions in (2, 6, 31):
+        ours, theirs = LanesOfDiscrete([actions] * 500), gymnasium.spaces.MultiDiscrete([actions] * 500)
+        ours.seed(3), theirs.seed(3)
+        for _ in range(20):
+            drawn, expected = ours.sample(), theirs.sample()
+            assert drawn.dtype == expected.dtype and (drawn == expected).all()
+
+
 def test_masked_draws_are_uniform_over_what_is_allowed():
     from pynascent.envs.mdp.action_spaces import draw_allowed
 

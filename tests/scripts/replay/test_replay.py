@@ -15,6 +15,7 @@ from pynascent.scripts.replay.history import replay_history
 import support.cost_task  # noqa: F401  (registers PyNASCENT/Cost-…)
 from support.command_line import command
 from support.cost_evaluator import CostEvaluator
+from support.histories import history_rows
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +32,6 @@ def finished(tmp_path_factory):
 def searched(finished, tmp_path):
     """A copy of it, to be touched."""
     return Path(shutil.copytree(finished, tmp_path / "run"))
-
-
-def rows_of(folder):
-    return [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
 
 
 def write_rows(folder, rows):
@@ -111,7 +108,7 @@ def test_recorded_actions_are_made_again(agent, formulation, settings, tmp_path,
     ],
 )
 def test_the_first_row_that_was_touched_is_named(field, value, searched, monkeypatch, capfd):
-    rows = rows_of(searched)
+    rows = history_rows(searched)
     rows[5][field] = value(rows[5].get(field))
     rows[8]["validation_accuracy"] = 1.0  # a later one is not the first
     write_rows(searched, rows)
@@ -127,7 +124,7 @@ def test_the_first_row_that_was_touched_is_named(field, value, searched, monkeyp
 
 @pytest.mark.parametrize("field", ("flops", "reward", "text", "cost_seconds", "decision_seconds", "index"))
 def test_a_row_without_a_field_does_not_reproduce(field, searched, monkeypatch, capfd):
-    rows = rows_of(searched)
+    rows = history_rows(searched)
     del rows[2][field]
     write_rows(searched, rows)
     assert command(monkeypatch, "replay", searched) == 1
@@ -135,7 +132,7 @@ def test_a_row_without_a_field_does_not_reproduce(field, searched, monkeypatch, 
 
 
 def test_rows_in_another_order_or_too_many_do_not_reproduce(searched, monkeypatch, capfd):
-    rows = rows_of(searched)
+    rows = history_rows(searched)
     write_rows(searched, [rows[1], rows[0], *rows[2:]])
     assert command(monkeypatch, "replay", searched) == 1
     assert "row 0" in capfd.readouterr().err
@@ -282,7 +279,7 @@ def test_a_search_on_a_table_is_compared_to_the_last_second(real_tables, monkeyp
     arguments = ("--env", "PyNASCENT/NASBench201-CIFAR100-Propose-v0", "--agent", "bohb", "--evaluations", 200)
     assert command(monkeypatch, "search", *arguments, "--out", out) == 0
     assert command(monkeypatch, "replay", out) == 0
-    rows = rows_of(out)
+    rows = history_rows(out)
     epochs = {row["epochs"] for row in rows}
     assert epochs == {12, 200}  # fidelities are mixed within a batch
     for name in ("cost_seconds", "training_seconds"):

@@ -16,6 +16,7 @@ from pynascent.scripts.search.front import front_rows
 
 from support.command_line import command
 from support.cost_evaluator import CostEvaluator
+from support.histories import history_rows
 
 CONSTRAINED = '{"terms": {"accuracy": 1, "ln_flops": -0.3}, "constraints": ["flops<=3e5"], "infeasible_reward": -1}'
 
@@ -28,8 +29,7 @@ def quick(monkeypatch):
 def searched(monkeypatch, out, objective, agent="local_search", evaluations=40):
     arguments = ("--env", "PyNASCENT/Digits-Propose-v0", "--agent", agent, "--evaluations", evaluations)
     assert command(monkeypatch, "search", *arguments, "--objective", objective, "--out", out) == 0
-    rows = [json.loads(line) for line in (out / "history.jsonl").read_text().splitlines()]
-    return json.loads((out / "summary.json").read_text()), rows
+    return json.loads((out / "summary.json").read_text()), history_rows(out)
 
 
 def test_the_best_of_a_search_keeps_the_constraints(monkeypatch, tmp_path, capfd):

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from support.histories import history_rows, without_times
+
 pytest.importorskip("ray")
 pytest.importorskip("tensorflow")
 
@@ -30,17 +32,13 @@ def run(*command: str) -> None:
 
 
 def rows(out: Path) -> list[dict]:
-    file = out / "history.jsonl"
-    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    return history_rows(out) if (out / "history.jsonl").exists() else []
 
 
 def trials(out: Path) -> list[dict]:
     """Return the rows by trial, without what depends on the order in which they finished."""
-    found = sorted(rows(out), key=lambda row: row["trial"])
-    return [
-        {key: value for key, value in row.items() if not key.endswith("_seconds") and key not in ("index", "running")}
-        for row in found
-    ]
+    found = map(without_times, sorted(rows(out), key=lambda row: row["trial"]))
+    return [{key: value for key, value in row.items() if key not in ("index", "running")} for row in found]
 
 
 def stored(store: Path) -> dict:

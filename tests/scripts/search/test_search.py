@@ -14,6 +14,7 @@ from pynascent.scripts.search.run_folder import RunFolder
 
 import support.cost_task  # noqa: F401  (registers PyNASCENT/Cost-…)
 from support.command_line import command
+from support.histories import history_rows, without_times
 
 PROPOSE = "PyNASCENT/Cost-Propose-v0"
 
@@ -24,20 +25,12 @@ def search(monkeypatch, out, *more, env=PROPOSE, agent="random", evaluations=12)
     )
 
 
-def rows(out: Path) -> list[dict]:
-    return [json.loads(line) for line in (out / "history.jsonl").read_text().splitlines()]
-
-
-def without_times(row: dict) -> dict:
-    return {key: value for key, value in row.items() if not key.endswith("_seconds")}
-
-
 @pytest.mark.parametrize("agent", ("random", "bohb", "hyperband"))
 def test_a_search_leaves_its_files(agent, monkeypatch, tmp_path):
     out = tmp_path / "run"
     assert search(monkeypatch, out, agent=agent, evaluations=30) == 0
     summary = json.loads((out / "summary.json").read_text())
-    found = rows(out)
+    found = history_rows(out)
     assert len(found) == summary["evaluations"] == 30
     assert [row["index"] for row in found] == list(range(30))
     largest = max(row["epochs"] for row in found)
@@ -53,7 +46,10 @@ def test_a_search_for_several_rewards_ends_with_their_front(monkeypatch, tmp_pat
     monkeypatch.setitem(gymnasium.spec(PROPOSE).kwargs, "objective", objective)
     out = tmp_path / "run"
     assert search(monkeypatch, out, agent="nsga2", evaluations=30) == 0
-    summary, rewards = json.loads((out / "summary.json").read_text()), np.array([row["reward"] for row in rows(out)])
+    summary, rewards = (
+        json.loads((out / "summary.json").read_text()),
+        np.array([row["reward"] for row in history_rows(out)]),
+    )
     front = nondominated_fronts(rewards)[0].tolist()
     assert summary["best"] is None and summary["front"] == front and 1 < len(front) < 30
     assert f"{len(front)} of 30 evaluations are the front" in capfd.readouterr().out
@@ -71,7 +67,7 @@ def test_a_front_is_of_the_largest_fidelity(agent, monkeypatch, tmp_path):
     objective = {"terms": {"accuracy": 1.0, "ln_flops": -1.0}, "vector": True}
     monkeypatch.setitem(gymnasium.spec(PROPOSE).kwargs, "objective", objective)
     assert search(monkeypatch, tmp_path / "run", agent=agent, evaluations=60) == 0
-    found = rows(tmp_path / "run")
+    found = history_rows(tmp_path / "run")
     compared = [row for row in found if row["epochs"] == max(row["epochs"] for row in found)]
     front = nondominated_fronts(np.array([row["reward"] for row in compared]))[0]
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
@@ -83,7 +79,7 @@ def test_without_matplotlib_a_search_ends_without_its_picture(monkeypatch, tmp_p
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     out = tmp_path / "run"
     assert search(monkeypatch, out, agent="bohb", env="PyNASCENT/Digits-Propose-v0") == 0
-    assert json.loads((out / "summary.json").read_text())["evaluations"] == len(rows(out)) == 12
+    assert json.loads((out / "summary.json").read_text())["evaluations"] == len(history_rows(out)) == 12
     assert not (out / "search.png").exists()
     assert "no search.png: plots need matplotlib: pip install 'pynascent[plot]'" in capfd.readouterr().err
 
@@ -92,14 +88,14 @@ def test_same_seed_same_history(monkeypatch, tmp_path):
     for name in ("a", "b"):
         assert search(monkeypatch, tmp_path / name, "--seed", 7) == 0
     assert search(monkeypatch, tmp_path / "c", "--seed", 8) == 0
-    first, second, third = (list(map(without_times, rows(tmp_path / name))) for name in "abc")
+    first, second, third = (list(map(without_times, history_rows(tmp_path / name))) for name in "abc")
     assert first == second != third
 
 
 def test_lanes_do_not_change_random_search(monkeypatch, tmp_path):
     assert search(monkeypatch, tmp_path / "one", "--lanes", 1) == 0
     assert search(monkeypatch, tmp_path / "four", "--lanes", 4) == 0
-    architectures = [[row["architecture"] for row in rows(tmp_path / name)] for name in ("one", "four")]
+    architectures = [[row["architecture"] for row in history_rows(tmp_path / name)] for name in ("one", "four")]
     assert len(architectures[0]) == len(architectures[1]) == 12
 
 
@@ -113,7 +109,7 @@ def test_resume_completes_what_a_kill_left(monkeypatch, tmp_path):
     for name in ("summary.json", "search.png"):
         (cut / name).unlink()
     assert search(monkeypatch, cut, "--resume") == 0
-    assert list(map(without_times, rows(cut))) == list(map(without_times, rows(whole)))
+    assert list(map(without_times, history_rows(cut))) == list(map(without_times, history_rows(whole)))
     assert (cut / "history.jsonl").read_text().splitlines(keepends=True)[:5] == lines[:5]
 
 
@@ -121,7 +117,7 @@ def test_resume_refuses_a_history_of_something_else(monkeypatch, tmp_path, capfd
     out = tmp_path / "run"
     assert search(monkeypatch, out) == 0
     (out / "summary.json").unlink()
-    changed = rows(out)
+    changed = history_rows(out)
     changed[3]["architecture"] = [0, 0, 0, 0, 0, 0]
     (out / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in changed))
     assert search(monkeypatch, out, "--resume") == 2
@@ -245,5 +241,5 @@ def test_an_environment_of_a_module_of_ones_own(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     out = tmp_path / "out"
     assert search(monkeypatch, out, env="my_spaces:Mine/Digits-v0", evaluations=5) == 0
-    assert len(rows(out)) == 5
+    assert len(history_rows(out)) == 5
     assert command(monkeypatch, "replay", out, "--module", "my_spaces") == 0

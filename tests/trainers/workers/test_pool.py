@@ -22,6 +22,7 @@ from pynascent.trainers.data.datasets import load_dataset
 from pynascent.trainers.stages import Candidate
 from pynascent.trainers.workers.jobs import make_job
 
+from support.histories import without_times
 from support.processes import LOOPBACK, alive, family, listening, wait_until
 from support.training_process import digest, train, training_process
 
@@ -112,10 +113,6 @@ def undisturbed(warm, tmp_path_factory):
     live = LiveEvaluator(ChainSpace(), workers=1, training=LONG, store=tmp_path_factory.mktemp("calm") / "s.sqlite")
     yield ask(live, (5, 5, 5, 5, 1, 1), epochs=30).row(0)
     live.close()
-
-
-def without_times(row):
-    return {name: value for name, value in row.items() if "seconds" not in name}
 
 
 def test_a_killed_worker_is_replaced_and_its_candidate_retried(make_evaluator, undisturbed, caplog):
