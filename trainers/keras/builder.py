@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,8 +44,12 @@ class Site:
 
     def glorot_uniform(self, weight: int = 0) -> Any:
         """Return the initialiser of the layer's ``weight``-th random weight, seeded where the model is."""
-        seed = None if self.seed is None else _derive(self.seed, weight)
+        seed = None if self.seed is None else self.derived(weight)
         return self.keras.initializers.GlorotUniform(seed=seed)
+
+    def derived(self, *key: int) -> int:
+        """Return a seed in 0..2³¹ − 1 of this layer's and some integers; of an unseeded layer, of these alone."""
+        return _derive(0 if self.seed is None else self.seed, *key)
 
 
 def _derive(*key: int) -> int:
@@ -219,8 +224,32 @@ def site_of(network: Network, index: int, seed: int | None, batch_norm_momentum:
     )
 
 
+Adapt = Callable[[Site, Any], Any]
+"""(site, Keras layer) → what is called in its place; the layer has not been called yet."""
+
+
+@contextmanager
+def _policy(keras: Any, policy: str | None) -> Iterator[None]:
+    """Give the layers that are made here a dtype policy, whoever makes them: users' operations know nothing of it."""
+    if policy is None:
+        yield
+        return
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
 def build_model(
-    network: Network, name: str = "candidate", seed: int | None = None, *, batch_norm_momentum: float = 0.9
+    network: Network,
+    name: str = "candidate",
+    seed: int | None = None,
+    *,
+    batch_norm_momentum: float = 0.9,
+    policies: Sequence[str] | None = None,
+    adapt: Adapt | None = None,
 ) -> Any:
     """Build the Keras 3 functional model of a network: images in, logits out.
 
@@ -235,6 +264,8 @@ def build_model(
             None draws anew each time.
         batch_norm_momentum: share of the moving averages that a batch leaves in place, 0..1. Trainings of
             a few hundred steps need less than Keras's 0.99, or inference uses statistics from long ago.
+        policies: Keras dtype policy of each of the network's layers; None for float32 in all.
+        adapt: changes the layers for a training, with dropout for instance; weights must stay in number and order.
 
     Returns:
         A `keras.Model` from (b, *network.input_shape) to logits (b, *network.output_shape).
@@ -251,5 +282,9 @@ def build_model(
     for index, layer in enumerate(network.layers[1:], start=1):
         site = site_of(network, index, seed, batch_norm_momentum)
         inputs = [tensors[i] for i in layer.inputs]
-        tensors.append(_keras_layer(layer.op)(site)(inputs if len(inputs) > 1 else inputs[0]))
+        with _policy(keras, None if policies is None else policies[index]):
+            made = _keras_layer(layer.op)(site)
+            if adapt is not None:
+                made = adapt(site, made)
+            tensors.append(made(inputs if len(inputs) > 1 else inputs[0]))
     return keras.Model(tensors[0], tensors[-1], name=name)

@@ -14,8 +14,12 @@ from ...envs.core.evaluation import Metric, Status
 from ...envs.core.provenance import provenance
 from ..data.dataset import DataSource
 from ..training.configuration import TrainingConfiguration
+from ..training.loss_scaling import LOSS_SCALINGS
 from ..training.losses import LOSSES, make_loss
 from ..training.optimizers import OPTIMIZERS
+from ..training.precision import policies
+from ..training.regularisation import STRENGTHS
+from ..training.schedules import SCHEDULES
 from ..training.scores import SCORES, Score, make_score
 from .base import (
     Candidate,
@@ -26,6 +30,15 @@ from .base import (
     pack_checkpoints,
     pack_weights,
 )
+
+COMPONENT_REGISTRIES = {
+    "optimizer": OPTIMIZERS,
+    "loss": LOSSES,
+    "score": SCORES,
+    "schedule": SCHEDULES,
+    "loss_scaling": LOSS_SCALINGS,
+    "l2_adaptation": STRENGTHS,
+}
 
 
 @dataclass(frozen=True)
@@ -92,7 +105,7 @@ class Train(Stage):
     def identity(self) -> dict[str, Any]:
         """See `Stage.identity`."""
         differing = self.training.differing()
-        for name, registry in (("optimizer", OPTIMIZERS), ("loss", LOSSES), ("score", SCORES)):
+        for name, registry in COMPONENT_REGISTRIES.items():
             if differing.get(name) is not None:
                 differing[name] = component_identity(registry, differing[name])
         kept = {} if self.checkpoints == 9 else {"checkpoints": self.checkpoints}
@@ -111,6 +124,12 @@ class Train(Stage):
                 f"training: batch_size={self.training.batch_size}: the data set {data.name!r} has "
                 f"{len(data.train)} training examples"
             )
+        if self.training.reweighting != "none" and data.multi_label:
+            raise ValueError(
+                f"training: reweighting={self.training.reweighting!r}: the data set {data.name!r} is multi-label, and "
+                "an example has one class's weight: give 'none', or a loss of your own"
+            )
+        policies(network, self.training.precision, self.training.float32_layers)
 
     def run(self, context: StageContext) -> StageResult:
         """See `Stage.run`."""
@@ -137,6 +156,9 @@ class Train(Stage):
             "weights": pack_weights(result.checkpoints[-1]),
             "checkpoints": pack_checkpoints(result.checkpoints),
             "predictions": {"validation": result.validation_logits, "test": result.test_logits},
-            "learning_curve": {"training_loss": np.array(result.losses)},
+            "learning_curve": {
+                "training_loss": np.array(result.losses),
+                **{name: np.array(values) for name, values in result.log.items()},
+            },
         }
         return StageResult(metrics, artifacts, uncharged_seconds=result.test_seconds)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -10,12 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...envs.core.components import differing_settings
+from .loss_scaling import make_loss_scaling
+from .precision import PRECISIONS
+from .regularisation import STRENGTHS
+from .reweighting import REWEIGHTINGS
+from .schedules import SCHEDULES
 
 Component = str | Mapping[str, Any]
 """A short name, ``"module:Class"``, or ``{"component": …, "settings": {…}}``."""
 
 
-COMPONENTS = ("optimizer", "loss", "score")
+COMPONENTS = ("optimizer", "loss", "score", "schedule", "loss_scaling", "l2_adaptation")
 """The settings that are components."""
 
 
@@ -23,14 +28,16 @@ COMPONENTS = ("optimizer", "loss", "score")
 class TrainingConfiguration:
     """Training settings of a candidate.
 
-    The learning rate falls from ``learning_rate`` to 0 along half a cosine in every cycle of
+    Every technique is one field that changes nothing else, and that changes no key of the store at its default.
+
+    As a rule the learning rate falls from ``learning_rate`` to 0 along half a cosine in every cycle of
     ``cycle_epochs`` and starts anew in the next (Loshchilov and Hutter, SGDR, 2017, with equal cycles).
     Neither it nor the order of the images depends on how many epochs are asked for, so a training of 3
     epochs is, bit for bit, the beginning of one of 27.
 
     Args:
         fidelities: epochs that can be asked for, ascending.
-        cycle_epochs: epochs of a learning rate cycle.
+        cycle_epochs: epochs of a learning rate cycle; of the first one, where cycles grow.
         batch_size: images per step over all ranks; a rank takes its equal part.
         optimizer: a name in `pynascent.trainers.training.optimizers.OPTIMIZERS`, or a component.
         learning_rate: at the beginning of each cycle, above 0.
@@ -44,6 +51,25 @@ class TrainingConfiguration:
         batch_norm_momentum: share of batch normalisation's moving averages that a batch leaves in place. An
             epoch here has 12 steps: with 0.9, let alone Keras's 0.99, the averages still hold their initial
             values after one, and its accuracy is chance whatever the architecture.
+        schedule: a name in `pynascent.trainers.training.schedules.SCHEDULES` or a component.
+        warmup_epochs: epochs over which the learning rate grows from near 0 to the schedule's, linearly by step.
+        scale_learning_rate: whether the learning rate is multiplied by the number of ranks (Goyal et al., 2017): for
+            a ``batch_size`` that grows with them.
+        precision: ``float32``, ``mixed_float16`` or ``mixed_bfloat16``: what layers compute in; weights stay float32.
+        float32_layers: what computes in float32 in spite of a mixed precision: see
+            `pynascent.trainers.training.precision.policies`.
+        loss_scaling: a name in `pynascent.trainers.training.loss_scaling.LOSS_SCALINGS` or a component; None for
+            ``dynamic`` in ``mixed_float16`` and for none otherwise.
+        l2: strength of L2 regularisation: this times the sum of squares of all kernels is added to the loss.
+        l2_adaptation: how ``l2`` changes from epoch to epoch: a name in
+            `pynascent.trainers.training.regularisation.STRENGTHS` or a component; None for not at all.
+        dropout: share of the last dense layer's inputs that is zeroed in each training step, 0..1.
+        drop_connect: share of the weights of convolutions and dense layers that is zeroed in each step, 0..1.
+        reweighting: ``none``, or ``balanced``: rare classes count more (`balanced_weights`).
+        accumulation: parts that a rank's share of a batch is worked through in, one after the other, before the
+            optimizer steps; gradients are averaged, so batch size and learning rate mean the same, in less memory.
+            Batch normalisation sees the parts.
+        xla: whether XLA compiles the training step.
 
     Raises:
         ValueError: a setting is out of range.
@@ -60,6 +86,19 @@ class TrainingConfiguration:
     batch_norm_momentum: float = 0.7
     loss: Component | None = None
     score: Component | None = None
+    schedule: Component = "cosine"
+    warmup_epochs: int = 0
+    scale_learning_rate: bool = False
+    precision: str = "float32"
+    float32_layers: str | Sequence[str] = ()
+    loss_scaling: Component | None = None
+    l2: float = 0.0
+    l2_adaptation: Component | None = None
+    dropout: float = 0.0
+    drop_connect: float = 0.0
+    reweighting: str = "none"
+    accumulation: int = 1
+    xla: bool = False
 
     def __post_init__(self) -> None:
         """Check every setting."""
@@ -78,10 +117,23 @@ class TrainingConfiguration:
             ("momentum", 0 <= self.momentum < 1, "0 or more and below 1"),
             ("label_smoothing", 0 <= self.label_smoothing < 1, "0 or more and below 1"),
             ("batch_norm_momentum", 0 <= self.batch_norm_momentum < 1, "0 or more and below 1"),
+            ("warmup_epochs", self.warmup_epochs >= 0, "0 or more"),
+            ("precision", self.precision in PRECISIONS, f"one of {', '.join(PRECISIONS)}"),
+            ("l2", self.l2 >= 0, "0 or more"),
+            ("dropout", 0 <= self.dropout < 1, "0 or more and below 1"),
+            ("drop_connect", 0 <= self.drop_connect < 1, "0 or more and below 1"),
+            ("reweighting", self.reweighting in REWEIGHTINGS, f"one of {', '.join(REWEIGHTINGS)}"),
+            ("accumulation", self.accumulation >= 1, "at least 1"),
+            ("l2_adaptation", self.l2_adaptation is None or self.l2 > 0, "None, or an l2 above 0 that it can change"),
         )
         for name, holds, allowed in checks:
             if not holds:
                 raise ValueError(f"training: {name}={getattr(self, name)!r}: give {allowed}")
+        object.__setattr__(self, "float32_layers", _layers(self.float32_layers))
+        # What is unknown is said now, not by a worker.
+        SCHEDULES.make(self.schedule)
+        STRENGTHS.make(self.l2_adaptation or "steady")
+        make_loss_scaling(self.loss_scaling, self.precision)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any] | None) -> TrainingConfiguration:
@@ -95,6 +147,8 @@ class TrainingConfiguration:
         for name, value in config.items():
             if name not in known:
                 raise ValueError(f"training: setting {name!r} is unknown: known are {', '.join(known)}")
+            if name == "float32_layers":
+                continue  # looked at by the constructor
             if name in COMPONENTS:
                 if not (value is None or isinstance(value, (str, Mapping))):
                     raise ValueError(f"training: {name}={value!r}: give a name or a component")
@@ -107,13 +161,15 @@ class TrainingConfiguration:
                 if isinstance(default, float)
                 else type(default)
             )
-            if not isinstance(value, kinds) or isinstance(value, bool):
+            if not isinstance(value, kinds) or isinstance(value, bool) != isinstance(default, bool):
                 raise ValueError(f"training: {name}={value!r}: give a value like {default!r}")
         return cls(**config)
 
     def config(self) -> dict[str, Any]:
         """Return every setting as plain JSON values."""
-        return {**asdict(self), "fidelities": list(self.fidelities)}
+        layers = self.float32_layers
+        shown = layers if isinstance(layers, str) else list(layers)
+        return {**asdict(self), "fidelities": list(self.fidelities), "float32_layers": shown}
 
     def differing(self) -> dict[str, Any]:
         """Return the settings that determine a training and differ from the defaults, as plain JSON values.
@@ -121,13 +177,27 @@ class TrainingConfiguration:
         ``fidelities`` is not among them: a training of three epochs is the same whatever else may be asked for.
         """
         settings = {name: value for name, value in self.config().items() if name != "fidelities"}
+        if settings["float32_layers"] == []:
+            del settings["float32_layers"]
         return differing_settings(type(self), settings)
 
-    def learning_rates(self, steps: int, steps_per_epoch: int) -> NDArray[np.float32]:
-        """Return the learning rate of each of the first ``steps`` steps, ``(steps,)``."""
-        cycle = self.cycle_epochs * steps_per_epoch
-        phase = np.arange(steps) % cycle / cycle
-        return (self.learning_rate * 0.5 * (1 + np.cos(np.pi * phase))).astype(np.float32)
+    def learning_rates(self, steps: int, steps_per_epoch: int, ranks: int = 1) -> NDArray[np.float32]:
+        """Return the learning rate of each of the first ``steps`` steps, ``(steps,)``, with a number of ranks."""
+        largest = self.learning_rate * (ranks if self.scale_learning_rate else 1)
+        rates = largest * SCHEDULES.make(self.schedule).factors(steps, self.cycle_epochs * steps_per_epoch)
+        warmup = self.warmup_epochs * steps_per_epoch
+        if warmup:
+            rates = rates * np.minimum((np.arange(steps) + 1) / warmup, 1.0)
+        return rates.astype(np.float32)
+
+
+def _layers(names: Any) -> Any:
+    """Return ``"auto"`` or a tuple of names."""
+    if names == "auto":
+        return names
+    if isinstance(names, (list, tuple)) and all(isinstance(name, str) and name for name in names):
+        return tuple(names)
+    raise ValueError(f"training: float32_layers={names!r}: give 'auto' or a list of names")
 
 
 def batches(images: int, configuration: TrainingConfiguration, epochs: int, seed: int) -> NDArray[np.int32]:

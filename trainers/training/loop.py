@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from ...envs.core.evaluation import Status
 from ...envs.spaces import Network
 from ...evaluation.metrics.isi import checkpoint_steps
-from ...evaluation.optional import require
 from ..data.dataset import DataSource, Split
 from ..keras.builder import build_model
+from ..keras.training_model import training_model
 from .communicator import Alone, Communicator
 from .configuration import TrainingConfiguration, batches
-from .losses import make_loss
-from .optimizers import make_update
+from .program import TrainingProgram
+from .regularisation import STRENGTHS
 from .sync_batch_norm import synchronize_batch_norm
 
 Logits = NDArray[np.float32]
@@ -36,6 +36,8 @@ class TrainingResult:
         validation_logits: ``(n, classes)`` float32 with the final weights.
         test_logits: ``(n, classes)`` float32 with the final weights.
         checkpoints: weights at the end of each cycle; the last are the final weights.
+        log: name → one number per epoch begun, of what the configuration adds: ``loss_scale`` at its end and
+            ``skipped_steps`` with loss scaling, ``l2`` where it changes.
         training_seconds: wall time from the model's construction to the last validation.
         test_seconds: wall time of the test, which no search pays for.
     """
@@ -45,6 +47,7 @@ class TrainingResult:
     validation_logits: Logits = field(default_factory=lambda: np.empty((0, 0), np.float32))
     test_logits: Logits = field(default_factory=lambda: np.empty((0, 0), np.float32))
     checkpoints: list[Weights] = field(default_factory=list)
+    log: Mapping[str, list[float]] = field(default_factory=dict)
     training_seconds: float = 0.0
     test_seconds: float = 0.0
 
@@ -86,25 +89,31 @@ def train_candidate(
     batch_size = configuration.batch_size
     if batch_size % group.size:
         raise ValueError(f"batch_size={batch_size} does not divide by {group.size} ranks: change one of them")
+    if batch_size // group.size % configuration.accumulation:
+        raise ValueError(
+            f"accumulation={configuration.accumulation} does not divide a rank's {batch_size // group.size} examples "
+            "per step: change one of them"
+        )
     order = batches(len(dataset.train), configuration, epochs, seed)  # (steps, batch)
     steps_per_epoch = len(order) // epochs
     kept = {len(order)}
     if min(cycles, len(order)) > 1:
         kept = set(checkpoint_steps(epochs, steps_per_epoch, min(cycles, len(order))).tolist())
-    model = build_model(network, seed=seed, batch_norm_momentum=configuration.batch_norm_momentum)
+    model, noise = training_model(network, configuration, seed, group)
     trained = synchronize_batch_norm(model, group) if group.size > 1 else model
-    run = _training_loop(trained, dataset, configuration, order, steps_per_epoch, group)
+    program = TrainingProgram(trained, dataset, configuration, order, steps_per_epoch, group, noise)
 
-    result = TrainingResult(Status.OK, [])
-    epoch_loss, done = 0.0, 0
+    result = TrainingResult(Status.OK, [], log=program.log)
+    follow = _l2_follower(program, trained, dataset, configuration)
+    done = 0
     for stop in sorted(kept | set(range(steps_per_epoch, len(order) + 1, steps_per_epoch))):
-        epoch_loss += run(done, stop)
+        program.run(done, stop)
         done = stop
         weights = trained.get_weights() if stop in kept else []
-        finite = np.isfinite(epoch_loss) and all(np.isfinite(w).all() for w in weights)
+        finite = np.isfinite(program.loss) and all(np.isfinite(w).all() for w in weights)
         if stop % steps_per_epoch == 0 or not finite:
-            result.losses.append(epoch_loss / ((stop - 1) % steps_per_epoch + 1))
-            epoch_loss = 0.0
+            result.losses.append(program.end_epoch())
+            follow(result.losses)
         if not finite:
             result.status, result.checkpoints = Status.DIVERGED, []
             break
@@ -119,63 +128,28 @@ def train_candidate(
     return result
 
 
-def _training_loop(
-    model: Any,
-    dataset: DataSource,
-    configuration: TrainingConfiguration,
-    order: NDArray[np.int32],
-    steps_per_epoch: int,
-    group: Communicator,
-) -> Any:
-    """Return a function (start, stop) that takes these optimiser steps and returns the sum of their losses.
+def _l2_follower(
+    program: TrainingProgram, model: Any, dataset: DataSource, configuration: TrainingConfiguration
+) -> Callable[[list[float]], None]:
+    """Return what sets the strength of L2 regularisation after an epoch, from the losses so far."""
+    if configuration.l2_adaptation is None:
+        return lambda losses: None
+    rule, validation = STRENGTHS.make(configuration.l2_adaptation), []
 
-    All steps of a call run inside one TensorFlow loop, traced once per candidate; for networks this small,
-    tracing and per-operation overhead is most of the cost, hence the optimizer over one vector of all weights.
-    XLA is not used: on one core its convolutions were measured 5 to 16 times slower than TensorFlow's, and it
-    has no deterministic max-pool gradient.
-    """
-    tf = require("tensorflow", "train", "training")
-    variables = [variable.value for variable in model.trainable_variables]
-    sizes = [int(np.prod(variable.shape)) for variable in variables]
-    update, _ = make_update(configuration, sum(sizes))
-    rates = tf.constant(configuration.learning_rates(len(order), steps_per_epoch))
-    share = configuration.batch_size // group.size
-    mine = tf.constant(order[:, group.rank * share : (group.rank + 1) * share])  # (steps, batch / ranks)
-    loss_of = make_loss(configuration.loss, dataset.multi_label)
-    classes = int(model.output_shape[-1])
-    targets = tf.constant(loss_of.targets(dataset.train.labels, classes, configuration.label_smoothing))
-    inputs = tf.constant(dataset.train.inputs)
+    def follow(losses: list[float]) -> None:
+        if not np.isfinite(losses[-1]):
+            return
+        if rule.watches_validation:
+            validation.append(program.loss_of(predict(model, dataset.validation), dataset.validation.labels))
+        program.l2 = rule.next(program.l2, configuration.l2, losses, validation)
 
-    def flat(tensors: Sequence[Any]) -> Any:
-        return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], 0)
-
-    def step(index: Any, total: Any) -> tuple[Any, Any]:
-        rows = tf.gather(mine, index)
-        with tf.GradientTape() as tape:
-            logits = model(tf.gather(inputs, rows), training=True)
-            loss = tf.reduce_mean(loss_of(tf.gather(targets, rows), logits))
-        gradients = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        # The loss rides along with the gradients, so that every rank learns of a divergence at once.
-        mean = group.mean(flat([*gradients, loss]), "gradients")
-        updated = update(flat(variables), mean[:-1], tf.gather(rates, index), index)
-        for variable, piece in zip(variables, tf.split(updated, sizes), strict=True):
-            variable.assign(tf.reshape(piece, variable.shape))
-        return index + 1, total + mean[-1]
-
-    scalar = tf.TensorSpec((), tf.int32)
-
-    @tf.function(autograph=False, input_signature=[scalar, scalar])
-    def run(start: Any, stop: Any) -> Any:
-        _, total = tf.while_loop(lambda index, total: index < stop, step, (start, tf.zeros(())), parallel_iterations=1)
-        return total
-
-    return lambda start, stop: float(run(tf.constant(start), tf.constant(stop)))
+    return follow
 
 
 def predict(model: Any, split: Split, batch_size: int = 1024) -> Logits:
     """Return a model's logits ``(n, classes)`` float32 on a split, in inference mode."""
     parts = [slice(start, start + batch_size) for start in range(0, len(split), batch_size)]
-    return np.concatenate([np.asarray(model(split.inputs[part], training=False)) for part in parts])
+    return np.concatenate([np.asarray(model(split.inputs[part], training=False), np.float32) for part in parts])
 
 
 def model_with_weights(network: Network, weights: Sequence[NDArray[Any]]) -> Any:

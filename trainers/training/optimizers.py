@@ -1,8 +1,9 @@
-"""Optimizers over one flat vector of all weights, written out.
+"""Optimizers over one flat vector of all weights.
 
 All are elementwise, so one update of the whole vector is what one update per variable would be, at a fraction
-of the tracing and running cost for networks of many small variables. Keras's own optimizers, which they equal,
-keep the graph that they were traced in alive: some 5 MB for every candidate of a warm worker.
+of the tracing and running cost for networks of many small variables. ``adamw`` and ``sgd`` are written out and equal
+Keras's (``python -m pynascent.scripts.measure.optimizers`` shows what that saves); ``keras`` is any of Keras's own
+elementwise optimizers.
 """
 
 from __future__ import annotations
@@ -42,16 +43,49 @@ def _adamw(tf: Any, configuration: TrainingConfiguration, size: int) -> Optimize
     return update, [first, second]
 
 
-def _sgd(tf: Any, configuration: TrainingConfiguration, size: int) -> Optimizer:
-    """Stochastic gradient descent with momentum and decoupled weight decay."""
+def _sgd(tf: Any, configuration: TrainingConfiguration, size: int, nesterov: bool = False) -> Optimizer:
+    """Stochastic gradient descent with momentum, Nesterov's on request, and decoupled weight decay."""
     velocity = tf.Variable(tf.zeros(size))
 
     def update(weights: Any, gradient: Any, rate: Any, steps: Any) -> Any:
         moved = velocity.assign(configuration.momentum * velocity - rate * gradient)
+        if nesterov:
+            moved = configuration.momentum * moved - rate * gradient
         return weights * (1.0 - rate * configuration.weight_decay) + moved
 
     return update, [velocity]
 
 
-OPTIMIZERS = Registry("optimizer", {"adamw": _adamw, "sgd": _sgd})
+ELEMENTWISE = ("Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lion", "Nadam", "RMSprop", "SGD")
+"""Keras's optimizers that treat every weight alone."""
+
+
+def _keras(tf: Any, configuration: TrainingConfiguration, size: int, name: str = "AdamW", **settings: Any) -> Optimizer:
+    """One of Keras's own optimizers, by its class name; the settings are Keras's (weight decay, clipping, averages).
+
+    The learning rate is the schedule's. Optimizers that look at a layer's shape (Muon, LAMB, Adafactor) are refused,
+    since they would see one vector.
+    """
+    if name not in ELEMENTWISE:
+        raise ValueError(f"optimizer keras: name={name!r}: choose one of {', '.join(ELEMENTWISE)}")
+    keras: Any = require("keras", "train", "training")
+    if "learning_rate" in settings:
+        raise ValueError("optimizer keras: learning_rate: give it as the training's learning_rate")
+    try:
+        optimizer = getattr(keras.optimizers, name)(learning_rate=configuration.learning_rate, **settings)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"optimizer keras {name}: {str(error).splitlines()[0]}") from error
+    vector = keras.Variable(tf.zeros(size), dtype="float32", name="weights")
+    optimizer.build([vector])
+
+    def update(weights: Any, gradient: Any, rate: Any, steps: Any) -> Any:
+        vector.assign(weights)
+        optimizer.learning_rate = rate
+        optimizer.apply([gradient], [vector])
+        return tf.identity(vector.value)
+
+    return update, [variable.value for variable in optimizer.variables if variable is not optimizer._learning_rate]
+
+
+OPTIMIZERS = Registry("optimizer", {"adamw": _adamw, "sgd": _sgd, "keras": _keras})
 """Name → function (tf, configuration, number of weights, **settings) → `Optimizer`."""
