@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
@@ -11,7 +11,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .splitting import deal, scaled
+from .selection import Selection
+from .splitting import scaled
 
 FloatInputs = NDArray[np.float32]
 Labels = NDArray[Any]
@@ -126,6 +127,10 @@ class Dataset:
         masks: ArrayLike | None = None,
         name: str = "arrays",
         seed: int = 0,
+        fold: int | None = None,
+        folds: int = 5,
+        classes: Sequence[int | str] | None = None,
+        fraction: float = 1.0,
     ) -> Dataset:
         """Deal arrays of one's own into stratified splits.
 
@@ -139,27 +144,72 @@ class Dataset:
             masks: ``(n, height, width)`` of zeros and ones, or None.
             name: for messages and records.
             seed: which examples go where.
+            fold: for cross-validation, as `Selection` says of this and the following.
+            folds: number of folds.
+            classes: indices of the classes, or of the labels, that are kept.
+            fraction: share of the training split that is kept.
 
         Raises:
-            ValueError: the arrays do not fit together, hold NaN, or are too few for four splits.
+            ValueError: the arrays do not fit together, hold NaN, or are too few for four splits; a setting is out of
+                range.
 
         Example:
             >>> data = Dataset.from_arrays(images, labels)  # doctest: +SKIP
             >>> evaluator = LiveEvaluator("chain", data)  # doctest: +SKIP
         """
         x, y, m = checked_arrays(name, inputs, labels, masks)
-        parts = deal(y, seed)
-        return cls.from_splits(
-            {part: (x[rows], y[rows], None if m is None else m[rows]) for part, rows in parts.items()}, name
-        )
+        selection = Selection(seed, fold, folds, classes, fraction)
+        names = class_indices(y)
+        selected = selection.select(name, names, y, {"train": np.arange(len(y))})
+        splits = {
+            part: (x[rows], selected.labels[rows], None if m is None else m[rows])
+            for part, rows in selected.parts.items()
+        }
+        return cls._of_splits(splits, name, len(selection.chosen(name, names, y.ndim == 2)))
 
     @classmethod
-    def from_splits(cls, splits: Mapping[str, tuple[Any, Any, Any]], name: str = "arrays") -> Dataset:
+    def from_splits(
+        cls,
+        splits: Mapping[str, tuple[Any, Any, Any]],
+        name: str = "arrays",
+        selection: Selection | None = None,
+    ) -> Dataset:
         """Make a data set of splits that are there: part → (inputs, labels, masks or None), scaled as above.
 
+        Args:
+            splits: the four splits.
+            name: for messages and records.
+            selection: what is used of them; with a fold, training and validation split are dealt anew.
+
         Raises:
-            ValueError: a split is missing, or does not fit the others.
+            ValueError: a split is missing, does not fit the others, or has nothing of what is selected.
         """
+        if selection is None or selection.whole:
+            return cls._of_splits(splits, name)
+        whole = cls._of_splits(splits, name, scale=False)
+        parts = [getattr(whole, part) for part in PARTS]
+        ends = np.cumsum([len(split) for split in parts])
+        given = {part: np.arange(end - len(s), end) for part, s, end in zip(PARTS, parts, ends, strict=True)}
+        x, y = (np.concatenate([getattr(split, field) for split in parts]) for field in ("inputs", "labels"))
+        masked = np.concatenate([np.full(len(split), split.masks is not None) for split in parts])
+        if masked.any():
+            blank = [np.zeros(split.inputs.shape[:3], dtype=bool) for split in parts]
+            m = np.concatenate([b if s.masks is None else s.masks for s, b in zip(parts, blank, strict=True)])
+        else:
+            m = None
+        names = [str(index) for index in range(whole.classes)]
+        selected = selection.select(name, names, y, given)
+        chosen = {
+            part: (x[rows], selected.labels[rows], m[rows] if m is not None and masked[rows].all() else None)
+            for part, rows in selected.parts.items()
+        }
+        return cls._of_splits(chosen, name, len(selection.chosen(name, names, whole.multi_label)))
+
+    @classmethod
+    def _of_splits(
+        cls, splits: Mapping[str, tuple[Any, Any, Any]], name: str, classes: int = 0, scale: bool = True
+    ) -> Dataset:
+        """Check the splits, and scale them by the training split; ``classes`` is the least number of classes."""
         missing = [part for part in PARTS if part not in splits]
         if missing:
             raise ValueError(f"data set {name!r} lacks the split {missing[0]!r}: give {', '.join(PARTS)}")
@@ -170,10 +220,17 @@ class Dataset:
             raise ValueError(f"data set {name!r}: its splits have examples of {sorted(shapes)}: give all one shape")
         multi = bool(next(iter(widths)))
         labels = [y for _, y, _ in checked.values()]
-        classes = labels[0].shape[1] if multi else 1 + max(int(y.max()) for y in labels)
-        scale = scaled({part: x for part, (x, _, _) in checked.items()})
-        made = {part: Split(scale[part], y, m) for part, (_, y, m) in checked.items()}
+        classes = labels[0].shape[1] if multi else max(classes, 1 + max(int(y.max()) for y in labels))
+        inputs = {part: x for part, (x, _, _) in checked.items()}
+        inputs = scaled(inputs) if scale else inputs
+        made = {part: Split(inputs[part], y, m) for part, (_, y, m) in checked.items()}
         return cls(name, classes, **made, multi_label=multi)
+
+
+def class_indices(labels: Labels) -> list[str]:
+    """Return the indices of the classes, or of the labels, as their names."""
+    count = labels.shape[1] if labels.ndim == 2 else 1 + int(labels.max())
+    return [str(index) for index in range(count)]
 
 
 def checked_arrays(

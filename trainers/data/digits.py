@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from ...evaluation.optional import require, require_installed
 from .dataset import PARTS, Dataset, FloatInputs, Labels, Split
+from .selection import Selection
 from .splitting import stratify
 
 
@@ -30,7 +32,13 @@ def shift_and_add_noise(images: FloatInputs, noise: float, rng: np.random.Genera
     return (moved + noise * rng.standard_normal(moved.shape)).astype(np.float32)
 
 
-def digits(training_images: int = 600) -> Dataset:
+def digits(
+    training_images: int = 600,
+    fold: int | None = None,
+    folds: int = 5,
+    classes: Sequence[int | str] | None = None,
+    fraction: float = 1.0,
+) -> Dataset:
     """Scikit-learn's 1,797 handwritten digits, 8×8 grey values scaled to 0..1, shifted and with noise.
 
     Clean, the task saturates at 98 % and tells few architectures apart; one fixed draw of ±1 pixel shift
@@ -40,7 +48,17 @@ def digits(training_images: int = 600) -> Dataset:
     Args:
         training_images: how many of the 600 training images are trained on, the others lie idle; the other
             splits are the same whatever it is.
+        fold: for cross-validation over the training and validation images, as `Selection` says of this and the
+            following.
+        folds: number of folds.
+        classes: the digits that are kept.
+        fraction: share of the training split that is kept.
+
+    Raises:
+        ValueError: a setting is out of range.
+        ModuleNotFoundError: scikit-learn is missing; the message names the extra.
     """
+    selection = Selection(0, fold, folds, classes, fraction)
     pixels, labels = _read_digits()
     rng = np.random.default_rng(20240501)
     images = shift_and_add_noise((pixels.reshape(-1, 8, 8, 1) / 16.0).astype(np.float32), 0.10, rng)
@@ -50,8 +68,13 @@ def digits(training_images: int = 600) -> Dataset:
         sizes = {"train": training_images, "idle": 600 - training_images}
         parts["train"] = train[stratify(labels[train], sizes, rng)["train"]]
     name = "digits" if training_images == 600 else f"digits-{training_images}"
+    count = 10
+    if not selection.whole:
+        names = [str(digit) for digit in range(10)]
+        selected = selection.select(name, names, labels, parts)
+        labels, parts, count = selected.labels, selected.parts, len(selection.chosen(name, names))
     train, validation, test, probe = (Split(images[parts[part]], labels[parts[part]]) for part in PARTS)
-    return Dataset(name, 10, train, validation, test, probe)
+    return Dataset(name, count, train, validation, test, probe)
 
 
 def _read_digits() -> tuple[FloatInputs, Labels]:

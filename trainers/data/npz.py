@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import zipfile
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .dataset import PARTS, Dataset, Split
+from .selection import Selection
 
 INPUTS = ("inputs", "images", "features", "x")
 LABELS = ("labels", "y")
@@ -28,13 +31,28 @@ class NpzDataset:
     Args:
         path: the file. It is never unpickled.
         seed: which examples go where, for a file without splits.
+        fold: for cross-validation, as `Selection` says of this and the following; it deals the training and
+            validation split of the file anew.
+        folds: number of folds.
+        classes: indices of the classes, or of the labels, that are kept.
+        fraction: share of the training split that is kept.
 
     Raises:
-        ValueError: the file is missing, is no NPZ file, or lacks an array; the message says what was looked for.
+        ValueError: the file is missing, is no NPZ file, or lacks an array; the message says what was looked for. Or
+            a setting is out of range.
     """
 
-    def __init__(self, path: str | Path, seed: int = 0) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        seed: int = 0,
+        fold: int | None = None,
+        folds: int = 5,
+        classes: Sequence[int | str] | None = None,
+        fraction: float = 1.0,
+    ) -> None:
         self.path, self.seed = Path(path).expanduser().absolute(), seed
+        self.selection = Selection(seed, fold, folds, classes, fraction)
         self.name = self.path.stem
         if not self.path.is_file():
             raise ValueError(f"data set {path}: there is no such file")
@@ -74,7 +92,8 @@ class NpzDataset:
             return file[x], file[y], None if masks is None else file[masks]
 
         if self._find(INPUTS, "train", needed=False) is None:
-            return Dataset.from_arrays(*arrays(None), name=self.name, seed=self.seed)
+            s = self.selection
+            return Dataset.from_arrays(*arrays(None), self.name, s.seed, s.fold, s.folds, s.classes, s.fraction)
         splits = {part: arrays(part) for part in PARTS[:3]}
         if self._find(INPUTS, "probe", needed=False) is not None:
             splits["probe"] = arrays("probe")
@@ -84,16 +103,18 @@ class NpzDataset:
             cut = len(x) - count
             splits["validation"] = (x[:cut], y[:cut], None if m is None else m[:cut])
             splits["probe"] = (x[cut:], y[cut:], None if m is None else m[cut:])
-        return Dataset.from_splits(splits, name=self.name)
+        return Dataset.from_splits(splits, self.name, self.selection)
 
     @property
     def checksum(self) -> str:
-        """SHA-256 of the file, and of the seed where it decides the splits."""
+        """SHA-256 of the file, the seed, and the other settings that differ from their defaults."""
         return self._checksum
 
     @cached_property
     def _checksum(self) -> str:
         digest = hashlib.sha256(f"npz-1 {self.seed} ".encode())
+        if not self.selection.whole:
+            digest.update(json.dumps(self.selection.differing(), sort_keys=True).encode())
         with self.path.open("rb") as file:
             for block in iter(lambda: file.read(2**20), b""):
                 digest.update(block)
