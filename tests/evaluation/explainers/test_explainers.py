@@ -56,7 +56,7 @@ def trained(digits):
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(1e-2), loss, metrics=["accuracy"])
     images, labels = digits
-    model.fit(images[:1000], labels[:1000], batch_size=50, epochs=6, verbose=0)
+    model.fit(images[:1000], labels[:1000], batch_size=50, epochs=10, verbose=0)
     assert model.evaluate(images[1000:], labels[1000:], verbose=0)[1] > 0.85
     return model
 
