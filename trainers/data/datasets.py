@@ -2,22 +2,46 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...envs.core.components import Registry, split_config
+from ...envs.core.components import Registry, check_settings, split_config
 from ...envs.core.imports import Imports
 from .dataset import PARTS, DataSource
 from .digits import digits, digits_300
 from .npz import NpzDataset
+from .sources.chexpert import CheXpert
+from .sources.cifar import cifar10, cifar100
+from .sources.folder import Folder
+from .sources.idx import Idx
+from .sources.mnist import fashion_mnist, kmnist, mnist
 
-DATASETS = Registry("data set", {"digits": digits, "digits-300": digits_300, "npz": NpzDataset})
+DATASETS = Registry(
+    "data set",
+    {
+        "digits": digits,
+        "digits-300": digits_300,
+        "npz": NpzDataset,
+        "cifar10": cifar10,
+        "cifar100": cifar100,
+        "mnist": mnist,
+        "fashion-mnist": fashion_mnist,
+        "kmnist": kmnist,
+        "idx": Idx,
+        "folder": Folder,
+        "chexpert": CheXpert,
+    },
+)
 """Name → class or function whose keyword arguments are the settings, and that returns a `DataSource`."""
 
 _ATTRIBUTES = ("name", "classes", "multi_label", "input_shape", "checksum", *PARTS)
 
-_loaded: dict[str, DataSource] = {}
+_PLACES = ("folder", "path")
+"""Settings of the package's own data sets that name a file or folder."""
+
+_loaded: dict[tuple[str, str | None], DataSource] = {}
 
 
 def load_dataset(dataset: str | Mapping[str, Any] | DataSource, imports: Imports = True) -> DataSource:
@@ -36,12 +60,14 @@ def load_dataset(dataset: str | Mapping[str, Any] | DataSource, imports: Imports
         return _checked(dataset, type(dataset).__name__)
     name, settings = split_config(dataset, "data set")
     if name.endswith(".npz"):
-        return NpzDataset(name, **settings)
+        check_settings(f"data set {name!r}", NpzDataset, {"path": name, **settings})
+        return NpzDataset(**{"path": name, **settings})
     if settings or ":" in name:
         return _checked(DATASETS.make({"component": name, "settings": settings}, imports), name)
-    if name not in _loaded:
-        _loaded[name] = _checked(DATASETS.make(name, imports), name)
-    return _loaded[name]
+    key = name, os.environ.get("PYNASCENT_DATA")  # in which files are looked for
+    if key not in _loaded:
+        _loaded[key] = _checked(DATASETS.make(name, imports), name)
+    return _loaded[key]
 
 
 def dataset_config(dataset: str | Mapping[str, Any] | DataSource) -> Any:
@@ -50,8 +76,14 @@ def dataset_config(dataset: str | Mapping[str, Any] | DataSource) -> Any:
         return dataset.name
     name, settings = split_config(dataset, "data set")
     if name.endswith(".npz"):
-        name = str(Path(name).expanduser().absolute())
+        name = _absolute(name)
+    if name in DATASETS:
+        settings = {k: _absolute(v) if k in _PLACES and v is not None else v for k, v in settings.items()}
     return {"component": name, "settings": settings} if settings else name
+
+
+def _absolute(path: str | Path) -> str:
+    return str(Path(path).expanduser().absolute())
 
 
 def _checked(found: Any, name: str) -> DataSource:

@@ -93,5 +93,5 @@ def test_stratify_refuses_sizes_that_do_not_add_up():
 
 
 def test_unknown_name_lists_the_known():
-    with pytest.raises(ValueError, match="'mnist' is unknown: known are digits"):
-        load_dataset("mnist")
+    with pytest.raises(ValueError, match=r"'digit' is unknown .did you mean .*: known are chexpert, cifar10, "):
+        load_dataset("digit")

@@ -91,6 +91,7 @@ class CheXpert(LazySource):
         kept = COMPETITION if classes == "competition" else classes
         super().__init__("chexpert", Selection(seed, fold, folds, kept, fraction))  # type: ignore[arg-type]
         self.uncertain, self._shape = uncertain, check_size(size, 1)
+        _ = self.classes  # so that an unknown one is told at once
         if folder is None:
             places = [source_folder(None, name) for name in DEFAULT_FOLDERS]
             self.folder = next((place for place in places if place.is_dir()), places[0])

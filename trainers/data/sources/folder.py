@@ -80,7 +80,12 @@ class Folder(LazySource):
                 raise DataError(f"data set {self.name!r} has both {here[0]} and {here[1]}: keep one of them")
             if here:
                 found[part] = here[0]
-        return found if "train" in found else {"train": self.folder}
+        if found and "train" not in found:
+            raise MissingDataError(
+                f"data set {self.name!r}: {next(iter(found.values()))} is there, but no folder train beside it: "
+                "name it otherwise if it is a class"
+            )
+        return found or {"train": self.folder}
 
     @property
     def example_shape(self) -> tuple[int, int, int]:

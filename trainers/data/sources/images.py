@@ -79,8 +79,12 @@ def decode_all(paths: Sequence[Path], shape: tuple[int, int, int], fit: Fit) -> 
 
     # Pillow decodes without the interpreter's lock. Each image has its place, so the order of ending is no matter.
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        for _ in pool.map(decode_one, range(len(paths))):
-            pass
+        try:
+            for _ in pool.map(decode_one, range(len(paths))):
+                pass
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # or the error would wait until all other images are decoded
+            raise
     return images
 
 

@@ -14,6 +14,10 @@ from .files import DataError
 _INTEGERS = {f"{kind}{size}" for kind in "ui" for size in (1, 2, 4, 8)}
 
 
+class _Refused(Exception):
+    """The pickle asks for something that is not allowed."""
+
+
 def _text(value: Any) -> str:
     return value.decode("ascii") if isinstance(value, bytes) else str(value)
 
@@ -24,7 +28,7 @@ class _Dtype:
     def __init__(self, name: Any, *_: Any) -> None:
         self.name, self.order = _text(name), "="
         if self.name not in _INTEGERS:
-            raise pickle.UnpicklingError(f"it has an array of {self.name!r}, where integers are expected")
+            raise _Refused(f"it has an array of {self.name!r}, where integers are expected")
 
     def __setstate__(self, state: Any) -> None:
         self.order = _text(state[1])
@@ -48,11 +52,17 @@ class _Array:
         self.array = flat.reshape(shape, order="F" if fortran else "C")
 
 
-def _encode(text: Any, encoding: Any = None) -> bytes:
-    """Stand in for ``_codecs.encode``: Python 3 writes bytes so where the pickle is for Python 2."""
-    if not isinstance(text, str) or encoding not in ("latin1", b"latin1"):
-        raise pickle.UnpicklingError("it encodes something else than bytes")
-    return text.encode("latin1")
+class _Bytes:
+    """Stands in for ``_codecs.encode``: Python 3 writes bytes so where the pickle is for Python 2."""
+
+    def __new__(cls, text: Any, encoding: Any = None) -> Any:
+        if not isinstance(text, str) or encoding not in ("latin1", b"latin1"):
+            raise _Refused("it encodes something else than bytes")
+        return text.encode("latin1")
+
+    def __setstate__(self, state: Any) -> None:
+        # Without this method, a pickle could set attributes of the stand-in itself.
+        raise _Refused("it gives a state to what has none")
 
 
 _ALLOWED: dict[tuple[str, str], Any] = {
@@ -60,18 +70,18 @@ _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy", "dtype"): _Dtype,
     ("numpy.core.multiarray", "_reconstruct"): _Array,
     ("numpy._core.multiarray", "_reconstruct"): _Array,
-    ("_codecs", "encode"): _encode,
+    ("_codecs", "encode"): _Bytes,
 }
 
 
 class _Restricted(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _ALLOWED:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which data does not need")
+            raise _Refused(f"it asks for {module}.{name}, which data does not need")
         return _ALLOWED[module, name]
 
     def persistent_load(self, pid: Any) -> Any:
-        raise pickle.UnpicklingError("it refers to objects outside itself")
+        raise _Refused("it refers to objects outside itself")
 
 
 def unpickle_data(content: bytes, where: str) -> dict[str, Any]:
@@ -92,11 +102,11 @@ def unpickle_data(content: bytes, where: str) -> dict[str, Any]:
     """
     try:
         found = _Restricted(io.BytesIO(content), encoding="bytes").load()
-    except pickle.UnpicklingError as error:
+    except _Refused as error:
         raise DataError(f"{where} was not read, as a pickle can run code: {error}") from None
     except (
-        EOFError, ValueError, TypeError, AttributeError, IndexError, KeyError, MemoryError, OverflowError,
-        RecursionError, ImportError, BufferError,
+        pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, IndexError, KeyError, MemoryError,
+        OverflowError, RecursionError, ImportError, BufferError,
     ) as error:  # fmt: skip
         raise DataError(f"{where} is no pickle of the expected kind, or is damaged: {error}") from None
     if not isinstance(found, dict):
