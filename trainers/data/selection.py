@@ -115,10 +115,10 @@ class Selection:
             return list(names).index(given)
         if hasattr(given, "__index__") and not isinstance(given, bool) and 0 <= operator.index(given) < len(names):
             return operator.index(given)
+        near = did_you_mean(given, names) if isinstance(given, str) else ""
         few = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
         raise ValueError(
-            f"data set {data!r} has no class {given!r}{did_you_mean(given, names)}: it has {few}, "
-            f"or by index 0..{len(names) - 1}"
+            f"data set {data!r} has no class {given!r}{near}: it has {few}, or by index 0..{len(names) - 1}"
         )
 
     def select(

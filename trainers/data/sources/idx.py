@@ -161,6 +161,8 @@ class Idx(LazySource):
         except (OSError, EOFError, zlib.error) as error:
             raise DataError(f"{path} is truncated or damaged: {error}") from None
         _, height, width = idx_shape(header, path, 3)
+        if not height or not width:
+            raise DataError(f"{path} has images of {height}×{width} pixels")
         return height, width, 1
 
     @cached_property
@@ -184,10 +186,10 @@ class Idx(LazySource):
 
     def read(self, rows: NDArray[np.intp]) -> FloatInputs:
         """See `LazySource`."""
-        cut = len(self._labels["train"])
+        stored, cut = self._images, len(self._labels["train"])
         height, width, _ = self.example_shape
         images = np.empty((len(rows), height, width), dtype=np.float32)
-        for pixels, start in ((self._images["train"], 0), (self._images["test"], cut)):
+        for pixels, start in ((stored["train"], 0), (stored["test"], cut)):
             here = np.flatnonzero((rows >= start) & (rows < start + len(pixels)))
             images[here] = pixels[rows[here] - start].astype(np.float32) / np.float32(255)
         return images[..., None]
