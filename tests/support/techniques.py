@@ -21,7 +21,16 @@ def _program(network: Network, data: Any, configuration: TrainingConfiguration, 
     group = Alone()
     order = batches(len(data.train), configuration, steps_epochs, 0)
     model, noise = training_model(network, configuration, 0, group)
-    program = TrainingProgram(model, data, configuration, order, len(order) // steps_epochs, group, noise)
+    program = TrainingProgram(
+        model,
+        data,
+        configuration,
+        order,
+        len(order) // steps_epochs,
+        group,
+        noise=noise,
+        parts=configuration.accumulation,
+    )
     return model, program
 
 
@@ -171,3 +180,41 @@ def log_of(architecture: tuple[int, ...], epochs: int, **settings: Any) -> dict[
     configuration = TrainingConfiguration(**settings)
     network = ChainSpace().network(architecture)
     return dict(train_candidate(network, load_dataset("digits"), configuration, epochs, 0).log)
+
+
+def step_of_a_chain(remat: str) -> dict[str, Any]:
+    """Return the gradient of a batch of a chain of blocks, and its moving averages after a step."""
+    import tensorflow as tf
+
+    from pynascent.scripts.measure.step_memory import chain
+    from pynascent.trainers.keras.builder import layer_names
+    from pynascent.trainers.keras.training_model import training_model
+    from pynascent.trainers.training.memory import memory_plan
+    from pynascent.trainers.training.program import TrainingProgram
+    from pynascent.trainers.training.recomputation import recomputing_forward, rewrites_off
+
+    network, rng = chain(12, size=8, channels=8), np.random.default_rng(0)
+    part = Split(rng.normal(size=(20, 8, 8, 3)).astype(np.float32), rng.integers(0, 10, 20).astype(np.int32))
+    data = Dataset("noise", 10, part, part, part, part)
+    configuration = TrainingConfiguration(batch_size=20, remat=remat)
+    model, _ = training_model(network, configuration, 0, Alone())
+    pieces, _ = memory_plan(network, configuration, 20)
+    forward = recomputing_forward(model, layer_names(network), pieces) if pieces else None
+    order = np.arange(20, dtype=np.int32)[None]
+    before = [np.array(v) for v in model.non_trainable_variables]
+    with rewrites_off():
+        program = TrainingProgram(model, data, configuration, order, 1, Alone(), forward=forward)
+        gradient, _ = tf.function(program._gradient)(program._mine[0], tf.constant(0))
+    averages = [np.array(v) for v in model.non_trainable_variables]
+    moved = all((a != b).any() for a, b in zip(before, averages, strict=True))
+    return {"gradient": gradient.numpy(), "averages": averages, "averages_moved": moved}
+
+
+def rewriter_after_remat() -> bool:
+    """Return whether TensorFlow's graph rewriter is off after a training that had it off."""
+    import tensorflow as tf
+
+    from .training_process import train
+
+    train((4, 3, 2, 5, 1, 0), 1, 0, remat="blocks")
+    return bool(tf.config.optimizer.get_experimental_options().get("disable_meta_optimizer", False))

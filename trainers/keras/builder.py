@@ -224,6 +224,11 @@ def site_of(network: Network, index: int, seed: int | None, batch_norm_momentum:
     )
 
 
+def layer_names(network: Network) -> list[str]:
+    """Return the names that a network's layers have in the model that `build_model` builds."""
+    return ["l00_input", *(site_of(network, index, None).name for index in range(1, len(network.layers)))]
+
+
 Adapt = Callable[[Site, Any], Any]
 """(site, Keras layer) → what is called in its place; the layer has not been called yet."""
 

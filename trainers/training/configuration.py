@@ -23,6 +23,8 @@ Component = str | Mapping[str, Any]
 COMPONENTS = ("optimizer", "loss", "score", "schedule", "loss_scaling", "l2_adaptation")
 """The settings that are components."""
 
+REMATS = ("none", "blocks", "auto")
+
 
 @dataclass(frozen=True)
 class TrainingConfiguration:
@@ -68,7 +70,12 @@ class TrainingConfiguration:
         reweighting: ``none``, or ``balanced``: rare classes count more (`balanced_weights`).
         accumulation: parts that a rank's share of a batch is worked through in, one after the other, before the
             optimizer steps; gradients are averaged, so batch size and learning rate mean the same, in less memory.
-            Batch normalisation sees the parts.
+            Batch normalisation sees the parts. 0 chooses the smallest number with which a step fits ``memory_mb``.
+        remat: what is computed again in the backward pass instead of being kept (gradient checkpointing): ``none``;
+            ``blocks``: pieces of the network, chosen for least memory; ``auto``: as many of these as it takes for a
+            step to fit ``memory_mb``.
+        memory_mb: budget of a training step in MB (10⁶ bytes) of a rank, for ``auto`` and ``accumulation=0``, as
+            estimated by `pynascent.trainers.training.memory.step_megabytes`; 0 for none.
         xla: whether XLA compiles the training step.
 
     Raises:
@@ -98,6 +105,8 @@ class TrainingConfiguration:
     drop_connect: float = 0.0
     reweighting: str = "none"
     accumulation: int = 1
+    remat: str = "none"
+    memory_mb: float = 0.0
     xla: bool = False
 
     def __post_init__(self) -> None:
@@ -123,7 +132,12 @@ class TrainingConfiguration:
             ("dropout", 0 <= self.dropout < 1, "0 or more and below 1"),
             ("drop_connect", 0 <= self.drop_connect < 1, "0 or more and below 1"),
             ("reweighting", self.reweighting in REWEIGHTINGS, f"one of {', '.join(REWEIGHTINGS)}"),
-            ("accumulation", self.accumulation >= 1, "at least 1"),
+            ("accumulation", self.accumulation >= 0, "0 or more"),
+            ("accumulation", self.accumulation > 0 or self.memory_mb > 0, "a number, or a memory_mb above 0"),
+            ("remat", self.remat in REMATS, f"one of {', '.join(REMATS)}"),
+            ("remat", self.remat != "auto" or self.memory_mb > 0, "'auto' together with a memory_mb above 0"),
+            ("remat", self.remat == "none" or not self.xla, "'none' with xla, which takes the recomputation out again"),
+            ("memory_mb", self.memory_mb >= 0, "0 or more"),
             ("l2_adaptation", self.l2_adaptation is None or self.l2 > 0, "None, or an l2 above 0 that it can change"),
         )
         for name, holds, allowed in checks:

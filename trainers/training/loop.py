@@ -14,11 +14,13 @@ from ...envs.core.evaluation import Status
 from ...envs.spaces import Network
 from ...evaluation.metrics.isi import checkpoint_steps
 from ..data.dataset import DataSource, Split
-from ..keras.builder import build_model
+from ..keras.builder import build_model, layer_names
 from ..keras.training_model import training_model
 from .communicator import Alone, Communicator
 from .configuration import TrainingConfiguration, batches
+from .memory import memory_plan
 from .program import TrainingProgram
+from .recomputation import recomputing_forward
 from .regularisation import STRENGTHS
 from .sync_batch_norm import synchronize_batch_norm
 
@@ -89,11 +91,7 @@ def train_candidate(
     batch_size = configuration.batch_size
     if batch_size % group.size:
         raise ValueError(f"batch_size={batch_size} does not divide by {group.size} ranks: change one of them")
-    if batch_size // group.size % configuration.accumulation:
-        raise ValueError(
-            f"accumulation={configuration.accumulation} does not divide a rank's {batch_size // group.size} examples "
-            "per step: change one of them"
-        )
+    pieces, parts = memory_plan(network, configuration, batch_size // group.size)
     order = batches(len(dataset.train), configuration, epochs, seed)  # (steps, batch)
     steps_per_epoch = len(order) // epochs
     kept = {len(order)}
@@ -101,7 +99,10 @@ def train_candidate(
         kept = set(checkpoint_steps(epochs, steps_per_epoch, min(cycles, len(order))).tolist())
     model, noise = training_model(network, configuration, seed, group)
     trained = synchronize_batch_norm(model, group) if group.size > 1 else model
-    program = TrainingProgram(trained, dataset, configuration, order, steps_per_epoch, group, noise)
+    forward = recomputing_forward(trained, layer_names(network), pieces) if pieces else None
+    program = TrainingProgram(
+        trained, dataset, configuration, order, steps_per_epoch, group, noise=noise, forward=forward, parts=parts
+    )
 
     result = TrainingResult(Status.OK, [], log=program.log)
     follow = _l2_follower(program, trained, dataset, configuration)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from .configuration import TrainingConfiguration
 from .loss_scaling import make_loss_scaling
 from .losses import make_loss
 from .optimizers import make_update
+from .recomputation import rewrites_off
 from .reweighting import example_weights
 
 
@@ -34,6 +36,8 @@ class TrainingProgram:
         steps_per_epoch: of ``order``.
         group: the ranks that train together.
         noise: where dropout and DropConnect get their random numbers; None without them.
+        forward: computes the training output again in parts (`recomputing_forward`); None for the model itself.
+        parts: that a step is worked through in, one after the other.
 
     Attributes:
         log: name → one number per epoch that has ended (see `TrainingResult`).
@@ -47,11 +51,15 @@ class TrainingProgram:
         order: NDArray[np.int32],
         steps_per_epoch: int,
         group: Communicator,
+        *,
         noise: Any = None,
+        forward: Callable[[Any], Any] | None = None,
+        parts: int = 1,
     ) -> None:
         self._tf: Any = require("tensorflow", "train", "training")
         tf = self._tf
         self._model, self._configuration, self._group, self._noise = model, configuration, group, noise
+        self._forward, self._parts = forward, parts
         self._variables = [variable.value for variable in model.trainable_variables]
         self._sizes = [int(np.prod(variable.shape)) for variable in self._variables]
         self._update, optimizer_state = make_update(configuration, sum(self._sizes))
@@ -81,7 +89,8 @@ class TrainingProgram:
 
     def run(self, start: int, stop: int) -> None:
         """Take the steps ``start`` to ``stop`` − 1."""
-        self._sum += float(self._run(self._tf.constant(start), self._tf.constant(stop)))
+        with nullcontext() if self._forward is None else rewrites_off():
+            self._sum += float(self._run(self._tf.constant(start), self._tf.constant(stop)))
         self._steps += stop - start
 
     @property
@@ -160,7 +169,7 @@ class TrainingProgram:
 
     def _gradient(self, rows: Any, index: Any) -> tuple[Any, Any]:
         """Return the flat gradient ``(n,)``, times the loss scale, and the unscaled loss of some examples."""
-        parts = self._configuration.accumulation
+        parts = self._parts
         if parts == 1:
             return self._gradient_at_once(rows, index)
         tf = self._tf
@@ -180,7 +189,8 @@ class TrainingProgram:
         if self._noise is not None:
             self._noise.step = place
         with tf.GradientTape() as tape:
-            logits = self._model(tf.gather(self._inputs, rows), training=True)
+            inputs = tf.gather(self._inputs, rows)
+            logits = self._model(inputs, training=True) if self._forward is None else self._forward(inputs)
             each = self._loss(tf.gather(self._targets, rows), tf.cast(logits, tf.float32))
             if self._weights is not None:
                 each = each * tf.gather(self._weights, rows)

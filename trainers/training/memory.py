@@ -1,0 +1,258 @@
+"""Memory that a training step needs, counted on the network.
+
+What is counted are the tensors that a step holds at its fullest moment: activations that the backward pass needs,
+the gradients that are on their way through the network, and copies of the weights. TensorFlow's own program is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+from ...envs.spaces import Network, network_cost
+from .configuration import TrainingConfiguration
+
+MEGABYTE = 1e6
+WEIGHT_COPIES = 6
+"""Float32 copies of all weights that a step makes: gradients, their vector, the weights' vector, the new weights, and
+two products of the optimizer. The weights and the optimizer's state are there before the first step."""
+
+_KEPT: dict[str, tuple[bool, bool]] = {
+    "input": (False, False),
+    "conv": (True, False),
+    "depthwise_conv": (True, False),
+    "dense": (True, False),
+    "batch_norm": (True, False),
+    "max_pool": (True, True),
+    "avg_pool": (False, False),
+    "global_avg_pool": (False, False),
+    "add": (False, False),
+    "concat": (False, False),
+    "reshape": (False, False),
+    "truncate": (False, False),
+    "position": (False, False),
+    "zeros": (False, False),
+}
+"""Operation → whether its backward pass needs its inputs, and its output; other operations need both."""
+
+_TEMPORARY = {"batch_norm": 2.0, "layer_norm": 3.0, "attention": 2.0}
+"""Tensors of the output's size that an operation makes besides its gradients, while its backward pass runs."""
+
+
+def kept_tensors(network: Network) -> list[set[int]]:
+    """Return, for each layer, the layers whose outputs its backward pass needs; none for one that is not computed."""
+    computed, kept = _computed(network), []
+    for index, layer in enumerate(network.layers):
+        if index not in computed:
+            kept.append(set())
+            continue
+        inputs, output = _KEPT.get(layer.op, (True, True))
+        if layer.op == "activation" and layer.attributes.get("function") == "relu":
+            inputs, output = False, True
+        kept.append({*(layer.inputs if inputs else ()), *([index] if output else ())})
+    same = _shared(network)
+    return [{same[i] for i in tensors} for tensors in kept]
+
+
+def _shared(network: Network) -> list[int]:
+    """Return, for each layer, the first layer that computes the same; TensorFlow computes such layers once."""
+    seen: dict[Any, int] = {}
+    same: list[int] = []
+    for index, layer in enumerate(network.layers):
+        if layer.op not in ("activation", "avg_pool", "max_pool"):
+            same.append(index)
+            continue
+        what = (layer.op, tuple(same[i] for i in layer.inputs), repr(sorted(layer.attributes.items())))
+        same.append(seen.setdefault(what, index))
+    return same
+
+
+def _computed(network: Network) -> set[int]:
+    """Return the layers whose values matter: what only zeros are made of is not computed."""
+    needed, stack = set(), [len(network.layers) - 1]
+    while stack:
+        index = stack.pop()
+        if index not in needed:
+            needed.add(index)
+            if network.layers[index].op != "zeros":
+                stack.extend(network.layers[index].inputs)
+    return needed
+
+
+def blocks(network: Network) -> list[range]:
+    """Return the network's layers in pieces that a single tensor joins, the input left out.
+
+    Each piece ends at a layer whose output is all that later layers read of what came before.
+    """
+    last_reader = list(range(len(network.layers)))
+    for index, layer in enumerate(network.layers):
+        for i in layer.inputs:
+            last_reader[i] = max(last_reader[i], index)
+    pieces, start, furthest = [], 1, last_reader[0]
+    for index in range(1, len(network.layers)):
+        if furthest <= index or index == len(network.layers) - 1:
+            pieces.append(range(start, index + 1))
+            start = index + 1
+        furthest = max(furthest, last_reader[index])
+    return pieces
+
+
+def step_megabytes(network: Network, batch_size: int, value_bytes: int = 4, recomputed: Sequence[range] = ()) -> float:
+    """Return the most memory that a training step needs at one time, in MB (10⁶ bytes), above what it began with.
+
+    Args:
+        network: the layer graph.
+        batch_size: examples that pass the network together.
+        value_bytes: bytes of an activation: 4, or 2 in mixed precision.
+        recomputed: pieces of the network, as of `blocks`, of which only the input is kept in the forward pass.
+    """
+    sizes = [float(prod(layer.shape) * batch_size * value_bytes) for layer in network.layers]
+    kept = kept_tensors(network)
+    piece_of = {index: piece for piece in recomputed for index in piece}
+    held = {i for index, tensors in enumerate(kept) if index not in piece_of for i in tensors}
+    held |= {i for piece in recomputed for i in network.layers[piece.start].inputs}
+    most = max(_forward(network, sizes, held), _backward(network, sizes, kept, held, piece_of))
+    images = sizes[0] * 4 / value_bytes
+    return (most + images + WEIGHT_COPIES * 4 * network_cost(network).parameters) / MEGABYTE
+
+
+def _forward(network: Network, sizes: list[float], held: set[int]) -> float:
+    """Return the most bytes of the forward pass, where the layers' outputs in ``held`` stay."""
+    last_reader = dict.fromkeys(range(len(network.layers)), 0)
+    for index, layer in enumerate(network.layers):
+        last_reader |= dict.fromkeys(layer.inputs, index)
+    most, alive = 0.0, {0} if 0 in held else set()
+    for index, layer in enumerate(network.layers[1:], start=1):
+        alive.add(index)
+        most = max(most, sum(sizes[i] for i in alive) + _TEMPORARY.get(layer.op, 0.0) * sizes[index])
+        alive -= {i for i in (*layer.inputs, index) if last_reader[i] <= index and i not in held}
+    return most
+
+
+def _backward(
+    network: Network, sizes: list[float], kept: list[set[int]], held: set[int], piece_of: dict[int, range]
+) -> float:
+    """Return the most bytes of the backward pass, which begins with the layers' outputs in ``held``."""
+    computed, last = _computed(network), len(network.layers) - 1
+    alive, most = set(held), 0.0
+    # Gradients not used yet: layer → the tensors that are to be added up to its output's gradient. An addition hands
+    # one tensor on to all that it reads; a tensor is named by the layer whose gradient it was made as.
+    waiting: dict[int, list[int]] = {last: [last]}
+    made = {last: sizes[last]}
+    for index in range(last, 0, -1):
+        layer = network.layers[index]
+        if index not in computed or layer.op == "zeros":
+            continue
+        piece = piece_of.get(index)
+        if piece is not None and index == piece.stop - 1:
+            alive |= {i for j in piece for i in kept[j]}
+        parts = waiting.pop(index, [])
+        inputs = [i for i in layer.inputs if i and network.layers[i].op != "zeros"]
+        shares = layer.op in ("add", "reshape")
+        new = sizes[index] if len(parts) > 1 else 0.0
+        new += 0.0 if shares else sum(sizes[i] for i in inputs)
+        now = sum(sizes[i] for i in alive) + sum(made.values())
+        most = max(most, now + new + _TEMPORARY.get(layer.op, 0.0) * sizes[index])
+        handed = parts[0] if len(parts) == 1 else -index
+        made[handed] = sizes[index]
+        for place, i in enumerate(inputs):
+            token = handed if shares else index * len(network.layers) + place + last + 1
+            made[token] = sizes[index] if shares else sizes[i]
+            waiting.setdefault(i, []).append(token)
+        used = {token for tokens in waiting.values() for token in tokens}
+        made = {token: size for token, size in made.items() if token in used}
+        alive -= {i for i in alive if i >= index}
+    return most
+
+
+def chosen_blocks(network: Network, batch_size: int, value_bytes: int, budget: float | None) -> list[range]:
+    """Return the pieces to compute again in the backward pass.
+
+    Neighbouring pieces of `blocks` are joined until each keeps about as much as all that is kept between them, which
+    needs least memory (Chen et al., 2016). With a budget, the pieces from the front are taken until the estimate fits;
+    none where the plain training fits.
+
+    Args:
+        network: the layer graph.
+        batch_size: examples that pass the network together.
+        value_bytes: bytes of an activation.
+        budget: MB (10⁶ bytes) for a step; None for as little as can be had.
+
+    Returns:
+        Pieces of consecutive layers, in order.
+    """
+    if budget is not None and step_megabytes(network, batch_size, value_bytes) <= budget:
+        return []
+    plans = [_joined(network, limit) for limit in _limits(network)]
+    needs = [step_megabytes(network, batch_size, value_bytes, plan) for plan in plans]
+    best = plans[needs.index(min(needs))]
+    if budget is None:
+        return best
+    for count in range(1, len(best)):
+        if step_megabytes(network, batch_size, value_bytes, best[:count]) <= budget:
+            return best[:count]
+    return best
+
+
+def memory_plan(network: Network, configuration: TrainingConfiguration, examples: int) -> tuple[list[range], int]:
+    """Return the pieces that a training computes again, and the number of parts that a step is worked through in.
+
+    Computing again changes no result and comes first; parts change batch normalisation.
+
+    Args:
+        network: the layer graph.
+        configuration: ``remat``, ``accumulation`` and ``memory_mb``, ``precision``.
+        examples: a rank's examples of a step.
+
+    Raises:
+        ValueError: no number of parts makes a step fit, or the number given does not divide the examples.
+    """
+    value_bytes = 4 if configuration.precision == "float32" else 2
+    budget = configuration.memory_mb
+
+    def pieces(count: int) -> list[range]:
+        if configuration.remat == "none":
+            return []
+        return chosen_blocks(network, count, value_bytes, budget if configuration.remat == "auto" else None)
+
+    parts = configuration.accumulation
+    if parts:
+        if examples % parts:
+            raise ValueError(
+                f"accumulation={parts} does not divide a rank's {examples} examples per step: change one of them"
+            )
+        return pieces(examples // parts), parts
+    need = 0.0
+    for parts in (n for n in range(1, examples + 1) if examples % n == 0):
+        plan = pieces(examples // parts)
+        need = step_megabytes(network, examples // parts, value_bytes, plan)
+        if need <= budget:
+            return plan, parts
+    raise ValueError(f"memory_mb={budget:g}: a step of one example needs {need:.1f} MB: give more")
+
+
+def _limits(network: Network) -> list[int]:
+    """Return sizes of joined pieces to try, in values that they keep."""
+    total = sum(_values(network, piece) for piece in blocks(network))
+    return sorted({round(total / parts) for parts in range(1, min(len(network.layers), 64) + 1)})
+
+
+def _joined(network: Network, limit: int) -> list[range]:
+    """Join neighbouring pieces as long as they keep no more values than a limit together."""
+    joined: list[range] = []
+    size = 0
+    for piece in blocks(network):
+        values = _values(network, piece)
+        if joined and size + values <= limit:
+            joined[-1] = range(joined[-1].start, piece.stop)
+            size += values
+        else:
+            joined.append(piece)
+            size = values
+    return joined
+
+
+def _values(network: Network, piece: range) -> int:
+    kept = kept_tensors(network)
+    return sum(prod(network.layers[i].shape) for i in {i for index in piece for i in kept[index]})
