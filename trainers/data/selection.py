@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,7 +113,7 @@ class Selection:
     def _index(data: str, given: Any, names: Sequence[str]) -> int:
         if isinstance(given, str) and given in names:
             return list(names).index(given)
-        if hasattr(given, "__index__") and not isinstance(given, bool) and 0 <= operator.index(given) < len(names):
+        if isinstance(given, SupportsIndex) and not isinstance(given, bool) and 0 <= operator.index(given) < len(names):
             return operator.index(given)
         near = did_you_mean(given, names) if isinstance(given, str) else ""
         few = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
