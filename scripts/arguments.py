@@ -58,6 +58,22 @@ def parse_json(option: str, text: str, kind: type = dict) -> Any:
     return value
 
 
+def parse_training(text: str) -> dict[str, Any]:
+    """Return the training settings that ``--training`` names: JSON, or a file of them.
+
+    Raises:
+        UsageError: it is neither, or a setting does not fit.
+    """
+    from ..trainers.training.configuration import TrainingConfiguration
+
+    given = parse_json("--training", text) if text.lstrip().startswith("{") else None
+    try:
+        settings = TrainingConfiguration.read(text) if given is None else TrainingConfiguration.from_config(given)
+    except ValueError as error:
+        raise UsageError(f"--training: {error}") from error
+    return {**settings.differing(), "fidelities": list(settings.fidelities)}
+
+
 def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
     """Return the settings that ``name=value`` give; a value is JSON or else a text.
 

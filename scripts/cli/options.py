@@ -102,6 +102,15 @@ Stages = Annotated[
     str | None,
     typer.Option("--stages", help="Live training: the stages of a candidate, as a JSON list.", show_default=False),
 ]
+Training = Annotated[
+    str | None,
+    typer.Option(
+        "--training",
+        help="Live training: how candidates are trained: a .json or .yaml file, or JSON, of the settings that differ "
+        'from the defaults: {"precision": "mixed_bfloat16"}.',
+        show_default=False,
+    ),
+]
 EvaluatorArguments = Annotated[
     str | None,
     typer.Option(

@@ -17,6 +17,7 @@ from ..arguments import (
     parse_json,
     parse_settings,
     parse_space,
+    parse_training,
 )
 from ..errors import UsageError
 from . import options
@@ -39,6 +40,7 @@ def search(
     space: options.Space = None,
     dataset: options.Dataset = None,
     stages: options.Stages = None,
+    training: options.Training = None,
     evaluator: options.EvaluatorArguments = None,
     lanes: options.Lanes = None,
     workers: options.Workers = None,
@@ -61,6 +63,7 @@ def search(
     live = {
         "dataset": None if dataset is None else parse_component("--dataset", dataset),
         "stages": None if stages is None else parse_json("--stages", stages, list),
+        "training": None if training is None else parse_training(training),
         "workers": workers,
         "ranks_per_candidate": ranks_per_candidate,
         "gpus_per_rank": gpus_per_rank,

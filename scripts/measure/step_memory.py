@@ -76,19 +76,30 @@ def measure_here(what: Mapping[str, Any], settings: Mapping[str, Any], steps: in
         model, data, configuration, order, steps + 1, Alone(), noise=noise, forward=forward, parts=parts
     )
     program.run(0, 0)  # traces
-    before = _resident("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak begins anew
+    before = resident()
+    peak(begin=True)
     program.run(0, 1)
     started = time.perf_counter()
     program.run(1, steps + 1)
     seconds = (time.perf_counter() - started) / steps
-    return {"megabytes": _resident("VmHWM") - before, "seconds": seconds, "loss": program.loss, "parts": parts}
+    return {"megabytes": peak() - before, "seconds": seconds, "loss": program.loss, "parts": parts}
 
 
-def _resident(name: str) -> float:
-    with open("/proc/self/status", encoding="ascii") as file:
-        line = next(line for line in file if line.startswith(name))
-    return int(line.split()[1]) * 1024 / 1e6
+def resident() -> float:
+    """Return this process's resident memory, in MB (10⁶ bytes)."""
+    return _status("VmRSS")
+
+
+def peak(begin: bool = False) -> float:
+    """Return the most that it has been, in MB (10⁶ bytes); ``begin`` starts anew from now (Linux)."""
+    if begin:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    return _status("VmHWM")
+
+
+def _status(name: str) -> float:
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return int(next(line for line in lines if line.startswith(name)).split()[1]) * 1024 / 1e6
 
 
 def measure(what: Mapping[str, Any], settings: Mapping[str, Any], steps: int = 2) -> dict[str, float]:

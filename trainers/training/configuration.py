@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...envs.core.components import differing_settings
+from ...evaluation.optional import require
 from .loss_scaling import make_loss_scaling
 from .precision import PRECISIONS
 from .regularisation import STRENGTHS
@@ -179,6 +182,47 @@ class TrainingConfiguration:
                 raise ValueError(f"training: {name}={value!r}: give a value like {default!r}")
         return cls(**config)
 
+    @classmethod
+    def read(cls, path: str | Path) -> TrainingConfiguration:
+        """Read a configuration from a file of the settings that differ from the defaults.
+
+        Args:
+            path: ``.json``, ``.yaml`` or ``.yml``.
+
+        Raises:
+            ValueError: the file is of another kind, cannot be read or parsed, or a setting does not fit.
+        """
+        path = Path(path)
+        if path.suffix not in (".json", ".yaml", ".yml"):
+            raise ValueError(f"training configuration {path}: give a .json, .yaml or .yml file")
+        try:
+            text = path.read_text(encoding="utf-8")
+            found = json.loads(text) if path.suffix == ".json" else _yaml().safe_load(text)
+        except (OSError, ValueError, _yaml().YAMLError) as error:
+            raise ValueError(f"training configuration {path}: {' '.join(str(error).split())}") from error
+        if not isinstance(found, Mapping) or not all(isinstance(name, str) for name in found):
+            raise ValueError(f"training configuration {path}: give one object of settings")
+        return cls.from_config(found)
+
+    def write(self, path: str | Path) -> None:
+        """Write the settings that differ from the defaults as JSON or YAML, by the file's ending.
+
+        Raises:
+            ValueError: the ending is another.
+        """
+        path = Path(path)
+        default = TrainingConfiguration().config()
+        settings = {name: value for name, value in self.config().items() if value != default[name]}
+        if path.suffix == ".json":
+            text = json.dumps(settings, indent=2) + "\n"
+        elif path.suffix in (".yaml", ".yml"):
+            text = _yaml().safe_dump(settings, sort_keys=False)
+        else:
+            raise ValueError(f"training configuration {path}: give a .json, .yaml or .yml file")
+        written = path.with_name(f".{path.name}.new")
+        written.write_text(text, encoding="utf-8")
+        written.replace(path)
+
     def config(self) -> dict[str, Any]:
         """Return every setting as plain JSON values."""
         layers = self.float32_layers
@@ -203,6 +247,10 @@ class TrainingConfiguration:
         if warmup:
             rates = rates * np.minimum((np.arange(steps) + 1) / warmup, 1.0)
         return rates.astype(np.float32)
+
+
+def _yaml() -> Any:
+    return require("yaml", "train", "YAML files")
 
 
 def _layers(names: Any) -> Any:

@@ -59,3 +59,40 @@ def test_config_rebuilds_it():
 def test_bad_settings_are_named(config, message):
     with pytest.raises(ValueError, match=message):
         TrainingConfiguration.from_config(config)
+
+
+@pytest.mark.parametrize("name", ["training.json", "training.yaml", "training.yml"])
+def test_a_file_gives_back_what_was_written(tmp_path, name):
+    configuration = TrainingConfiguration(
+        fidelities=(2, 4),
+        precision="mixed_float16",
+        float32_layers=("last",),
+        loss_scaling={"component": "dynamic", "settings": {"growth_steps": 100}},
+    )
+    configuration.write(tmp_path / name)
+    assert TrainingConfiguration.read(tmp_path / name) == configuration
+    assert "learning_rate" not in (tmp_path / name).read_text()  # what differs, no more
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize(
+    "name, text, message",
+    [
+        ("a.toml", "", "a.toml: give a .json, .yaml or .yml file"),
+        ("a.json", "{", "a.json: Expecting property name"),
+        ("a.yaml", "a: [", "a.yaml: while parsing a flow node"),
+        ("a.yaml", "- 1", "a.yaml: give one object of settings"),
+        ("a.yaml", "xla: maybe", "xla='maybe': give a value like False"),
+        ("a.yaml", "!!python/object/apply:os.getcwd []", "could not determine a constructor"),
+    ],
+)
+def test_a_file_that_is_wrong_is_one_line(tmp_path, name, text, message):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ValueError, match=message) as error:
+        TrainingConfiguration.read(tmp_path / name)
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"none\.yaml: .*No such file"):
+        TrainingConfiguration.read(tmp_path / "none.yaml")
