@@ -137,7 +137,7 @@ def test_nothing_is_read_before_it_is_asked_for(folder):
 
 def test_inputs_are_read_when_they_are_asked_for_and_travel_read(folder):
     data = made(folder)
-    assert len(data.train) == 228 and "inputs" not in data.train.__dict__
+    assert repr(data.train) == "LazySplit(228 examples)" and "inputs" not in data.train.__dict__
     first = data.train.inputs
     assert data.train.inputs is first
     sent = pickle.loads(pickle.dumps(data))

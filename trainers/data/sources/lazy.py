@@ -36,6 +36,10 @@ class LazySplit(Split):
         inputs.setflags(write=False)
         return inputs
 
+    def __repr__(self) -> str:
+        """Return the number of examples: the arrays would have to be read."""
+        return f"{type(self).__name__}({len(self)} examples)"
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as a split that has been read."""
         return Split, (self.inputs, self.labels, self.masks)
