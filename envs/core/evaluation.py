@@ -222,7 +222,8 @@ class Evaluator(Protocol):
     nothing but the question (architecture, epochs, seed) and the evaluator's configuration.
 
     An evaluator may name what its fidelities are, ``fidelity_name`` (`pynascent.envs.core.quantities.fidelity`);
-    without the attribute they are epochs.
+    without the attribute they are epochs. One whose promotions go on from the shorter training says
+    ``promotions = "continue"``, and a search then pays for what is added (`pynascent.envs.core.quantities.promotions`).
 
     Attributes:
         space: the search space that it judges.

@@ -15,6 +15,7 @@ from .evaluation import METRICS, AsyncEvaluator, Evaluation, Evaluator, FloatArr
 from .history import RecordSearch, SearchHistory
 from .numbers import is_finite
 from .objective import BoundObjective, Objective, flops_isi_objective, objective_from_config
+from .quantities.promotions import priced
 from .quantities.query import query
 from .suggestions import did_you_mean, match_name
 from .trials import NumberedTrials, live_evaluation
@@ -224,8 +225,9 @@ class SearchTask:
         self.budget, self._asked = budget, BudgetedEvaluator(self._numbered(), budget)
 
     def _numbered(self, order: Iterable[int] = ()) -> Evaluator:
-        """Return the evaluator, with numbered trials where it trains live."""
-        return NumberedTrials(self.evaluator, order) if isinstance(self.evaluator, AsyncEvaluator) else self.evaluator
+        """Return the evaluator with its prices, and with numbered trials where it trains live."""
+        live = isinstance(self.evaluator, AsyncEvaluator)
+        return priced(NumberedTrials(self.evaluator, order) if live else self.evaluator)  # type: ignore[arg-type]
 
 
 def make_task(

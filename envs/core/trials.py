@@ -51,6 +51,7 @@ class NumberedTrials:
         self.fidelities: tuple[int, ...] = evaluator.fidelities
         self.metrics: Mapping[str, Metric] = evaluator.metrics
         self.seeds: tuple[int, ...] | None = evaluator.seeds
+        self.promotions: str = getattr(evaluator, "promotions", "restart")
         self._order = [int(trial) for trial in order][::-1]  # the next one last
         self._count = 0
         self._running: dict[int, int] = {}  # the evaluator's ticket → trial

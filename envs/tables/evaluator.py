@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from ..core.evaluation import MEAN_SEED, Evaluation, FloatArray, IntArray, Metric
 from ..core.quantities.fidelity import as_fidelities
+from ..core.quantities.promotions import checked_promotions
 from ..core.quantities.query import query
 from ..core.suggestions import did_you_mean
 from ..spaces import SearchSpace, space_from_config
@@ -61,6 +62,10 @@ class TableEvaluator:
         fidelities: epochs to offer, ascending, some of the table's; None for all.
         metrics: metrics to offer; None for all.
         missing: what to answer for architectures that a partial table lacks; None for ``"failed"``.
+        promotions: what a search pays for an architecture that it has asked about at fewer epochs: ``"restart"``: the
+            whole training; ``"continue"``: what is added, as if the training went on from its checkpoint. The
+            results are the table's in both cases: those of a training that went on, if it was one whose schedule does
+            not depend on the epochs asked for (NAS-Digits), and an assumption otherwise (NAS-Bench-201).
 
     Raises:
         MissingTableError: there is no such table; the message names the command that gets it.
@@ -74,6 +79,7 @@ class TableEvaluator:
         search_metric: the metric that a search maximises.
         table: the open table.
         missing: what is answered for architectures that the table lacks.
+        promotions: what a promotion costs.
     """
 
     def __init__(
@@ -83,9 +89,11 @@ class TableEvaluator:
         fidelities: Sequence[int] | None = None,
         metrics: Sequence[str] | None = None,
         missing: str | None = None,
+        promotions: str = "restart",
         _sha256: str | None = None,
     ) -> None:
-        self._arguments = (table, space, fidelities, metrics, missing)
+        self.promotions = checked_promotions(promotions)
+        self._arguments = (table, space, fidelities, metrics, missing, promotions)
         if missing is not None and missing not in MODES:
             raise TableError(f"missing={missing!r}{did_you_mean(str(missing), MODES)}: choose {', '.join(MODES)}")
         self.table = table if isinstance(table, Table) else open_table(table)

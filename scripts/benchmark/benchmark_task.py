@@ -167,7 +167,9 @@ def _with_metrics(evaluator: Evaluator, needed: set[str]) -> Evaluator:
     if len(usual) + len(own) == len(evaluator.metrics):
         return evaluator
     kept = [name for name in evaluator.metrics if name in usual or name in own]
-    return TableEvaluator(evaluator.table, evaluator.space, evaluator.fidelities, kept, evaluator.missing)
+    return TableEvaluator(
+        evaluator.table, evaluator.space, evaluator.fidelities, kept, evaluator.missing, evaluator.promotions
+    )
 
 
 @lru_cache(maxsize=16)

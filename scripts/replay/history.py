@@ -11,6 +11,7 @@ import numpy as np
 
 from ...envs import Evaluation, SearchHistory, SearchTask
 from ...envs.core.evaluation import TabularEvaluator
+from ...envs.core.quantities.promotions import priced
 from ..errors import UsageError
 from ..judging import best_row
 
@@ -95,7 +96,7 @@ def replay_history(
     """
     history = SearchHistory([dict(row) for row in rows])
     architectures, epochs, seeds = _questions(history.rows, task.space.n)
-    compare = _Comparison(task)
+    compare, evaluator = _Comparison(task), priced(task.evaluator)
     size = batch or (1024 if compare.exact else 32)
     clock = 0.0
     for start in range(0, len(history), size):
@@ -106,7 +107,8 @@ def replay_history(
         )
         stop = part.stop if refused is None else int(refused.row or 0)
         if stop > start:
-            evaluation, rewards = task.evaluate(architectures[start:stop], epochs[start:stop], seeds[start:stop])
+            evaluation = evaluator.evaluate(architectures[start:stop], epochs[start:stop], seeds[start:stop])
+            rewards, _ = task.objective.judge(evaluation)
             for i in range(start, stop):
                 row = history.rows[i]
                 mismatch = compare.answer(i, row, evaluation, rewards, i - start)
