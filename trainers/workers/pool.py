@@ -291,6 +291,11 @@ class Pool:
         """Names of the worker groups and helpers that have something to do now."""
         return [feeder.name for feeder in self._feeders if feeder.busy]
 
+    @property
+    def waiting(self) -> dict[str, int]:
+        """Stages that no process has taken up yet: of the kinds ``worker group`` and ``explainer``, about how many."""
+        return {"worker group": self._training.qsize(), "explainer": self._helping.qsize()}
+
     def close(self) -> None:
         """End every process; whoever still waits for a candidate gets a `PoolError`."""
         with self._lock:

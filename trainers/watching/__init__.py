@@ -1,0 +1,1 @@
+"""Watching live training: Prometheus metrics and TensorBoard logs, off unless they are asked for."""
