@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from ..envs.core.evaluation import METRICS, Evaluation, Metric, Status
 from ..envs.core.imports import CodePath, Imports
 from ..envs.core.provenance import provenance
 from ..envs.core.quantities.fidelity import as_fidelities
+from ..envs.core.quantities.promotions import checked_promotions
 from ..envs.core.quantities.query import query
 from ..envs.spaces import SearchSpace, network_cost, space_to_config
 from ..evaluation.optional import require_installed
@@ -77,6 +79,9 @@ class LiveEvaluator:
         stages: names, components or `Stage` objects; the default is ``["train", "explain"]``. Those named ``train``
             and ``explain`` take their settings from ``training`` and ``isi``.
         recipe: the former name of ``training``.
+        promotions: what becomes of a candidate that was trained for fewer epochs before: ``"restart"``: it is trained
+            anew; ``"continue"``: its training goes on from the stored state, to the same result, and a search pays
+            for what is added to a training that it has paid for.
         imports: which modules may be imported for references; False for a configuration from elsewhere.
 
     Attributes:
@@ -103,6 +108,7 @@ class LiveEvaluator:
         explainers: int = 1,
         stages: Sequence[Any] | None = None,
         recipe: Mapping[str, Any] | None = None,
+        promotions: str = "restart",
         imports: Imports = True,
     ) -> None:
         for package in ("tensorflow", "keras", "ray"):
@@ -116,6 +122,9 @@ class LiveEvaluator:
         self.stages = make_stages(
             with_settings(stages, dict(training or recipe or {}), dict(isi or {}), self.dataset), imports
         )
+        self.promotions = checked_promotions(promotions)
+        if promotions == "continue":
+            self.stages = [replace(s, keep_state=True) if isinstance(s, Train) else s for s in self.stages]
         self._check_stages(ranks_per_candidate)
         self.metrics: Mapping[str, Metric] = self._metrics()
         self.store = EvaluationStore(store)
@@ -370,6 +379,7 @@ class LiveEvaluator:
             "ray_address": s.ray_address,
             "store": str(self.store.path),
             "explainers": s.explainers,
+            **({} if self.promotions == "restart" else {"promotions": self.promotions}),
         }
 
     def __reduce__(self) -> tuple[Any, ...]:

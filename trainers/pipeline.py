@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,9 +13,12 @@ from ..envs.core.evaluation import Status
 from ..envs.core.imports import CodePath
 from .data.dataset import DataSource
 from .stages import Candidate, Stage, stage_config
+from .stages.base import STATE
 from .store.evaluation_store import EvaluationStore, Record, question_key
 from .workers.jobs import ArtifactReference, StageReport, make_job
 from .workers.pool import Pool
+
+logger = logging.getLogger("pynascent.trainers")
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class _Flight:
     kept: dict[str, StageReport] = field(default_factory=dict)  # from the store, though its artifacts are made again
     running: set[str] = field(default_factory=set)
     written: dict[str, Any] = field(default_factory=dict)  # stage → Ray reference to its artifacts
+    before: dict[str, float] = field(default_factory=dict)  # stage → seconds of the shorter one that it goes on from
     future: Future[CandidateResult] = field(default_factory=Future)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -154,13 +159,25 @@ class Pipeline:
     def _start(self, flight: _Flight, stage: Stage) -> None:
         try:
             pool = self.pool()
-            artifacts = {name: self._artifact(flight, name) for name in stage.reads}
+            artifacts = {name: self._artifact(flight, name) for name in stage.reads} | self._state(flight, stage)
             job = make_job(self._configs[stage.name], self.space_config, flight.candidate, self.data, CodePath.here())
             ran = pool.submit(flight.keys[stage.name], stage.trains, job, artifacts)
         except Exception as error:
             return self._fail(flight, error)
         # Writing to the disk waits in a thread of its own: the worker's next stage need not.
         ran.add_done_callback(lambda future: self._writing().submit(self._ended, flight, stage, pool, future))
+
+    def _state(self, flight: _Flight, stage: Stage) -> dict[str, Any]:
+        """Return what a shorter stage has left for this one to go on from."""
+        for candidate in stage.shorter(flight.candidate, self.data):
+            key = question_key(self.questions(candidate)[stage.name])
+            record = self.store.get([key]).get(key)
+            if record is not None and all(self.store.has_artifact(key, name) for name in STATE):
+                flight.before[stage.name] = record.seconds
+                epochs = flight.candidate.epochs
+                logger.debug("%s of %d epochs goes on from %d", stage.name, epochs, candidate.epochs)
+                return {name: self.store.artifact(key, name) for name in STATE}
+        return {}
 
     def _writing(self) -> ThreadPoolExecutor:
         with self._lock:
@@ -177,6 +194,7 @@ class Pipeline:
     def _ended(self, flight: _Flight, stage: Stage, pool: Pool, ran: Future[tuple[StageReport, Any]]) -> None:
         try:
             report, reference = ran.result()
+            report = _with_seconds(stage, report, flight.before.get(stage.name, 0.0))
             if report.status in (Status.OK, Status.DIVERGED):
                 arrays = pool.get(reference) if stage.writes else {}
                 record = Record(int(report.status), report.metrics, report.seconds)
@@ -223,6 +241,15 @@ class Pipeline:
             disk, self._disk = self._disk, None
         if disk is not None:
             disk.shutdown(wait=True)
+
+
+def _with_seconds(stage: Stage, report: StageReport, before: float) -> StageReport:
+    """Return a report whose seconds are those of the whole stage, what it went on from included."""
+    name = stage.seconds_metric.name
+    if not before or name not in report.metrics:
+        return report
+    metrics = {**report.metrics, name: report.metrics[name] + before}
+    return replace(report, metrics=metrics, seconds=report.seconds + before)
 
 
 def _report(record: Record) -> StageReport:

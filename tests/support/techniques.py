@@ -218,3 +218,40 @@ def rewriter_after_remat() -> bool:
 
     train((4, 3, 2, 5, 1, 0), 1, 0, remat="blocks")
     return bool(tf.config.optimizer.get_experimental_options().get("disable_meta_optimizer", False))
+
+
+def straight_and_continued(architecture: tuple[int, ...], settings: dict[str, Any]) -> tuple[dict, dict]:
+    """Train for three epochs, at once and from the state after one; return what both came to, and their steps."""
+    from pynascent.trainers.training.loop import train_candidate
+    from pynascent.trainers.training.program import TrainingProgram
+
+    network, data, configuration = (
+        ChainSpace().network(architecture),
+        load_dataset("digits"),
+        TrainingConfiguration(**settings),
+    )
+    counted: list[int] = []
+    run = TrainingProgram.run
+
+    def counting(self: TrainingProgram, start: int, stop: int) -> None:
+        counted.append(stop - start)
+        run(self, start, stop)
+
+    TrainingProgram.run = counting  # type: ignore[method-assign]
+
+    def train(epochs: int, state: Any = None) -> tuple[dict[str, Any], Any]:
+        counted.clear()
+        result = train_candidate(network, data, configuration, epochs, 5, cycles=3, state=state)
+        return {
+            "steps": sum(counted),
+            "weights": result.checkpoints[-1],
+            "logits": [result.validation_logits, result.test_logits],
+            "losses": result.losses,
+            "checkpoints": [w for checkpoint in result.checkpoints for w in checkpoint],
+            "log": [np.array(values) for _, values in sorted(result.log.items())],
+        }, result.state
+
+    straight, _ = train(3)
+    _, state = train(1)
+    went_on, _ = train(3, state)
+    return straight, went_on

@@ -22,6 +22,10 @@ Arrays = Mapping[str, NDArray[Any]]
 """An artifact: named arrays. It is stored as one NPZ file."""
 
 
+STATE = ("state", "checkpoints")
+"""Artifacts of a shorter training that a longer one goes on from (`Stage.shorter`)."""
+
+
 @dataclass(frozen=True)
 class Candidate:
     """What is evaluated.
@@ -147,6 +151,14 @@ class Stage(ABC):
             ValueError: it does not fit; the message says what would.
         """
 
+    def shorter(self, candidate: Candidate, data: DataSource) -> list[Candidate]:
+        """Return candidates whose stored ``state`` the stage can go on from instead of beginning anew, best first.
+
+        Where the store has one, the artifacts named in `STATE` are among those that the stage is given. The result
+        must be the one that it would have begun anew; its seconds are added to those of the other.
+        """
+        return []
+
     @property
     def seconds_metric(self) -> Metric:
         """The metric of the stage's time."""
@@ -162,6 +174,19 @@ def component_identity(registry: Any, component: Any) -> dict[str, Any]:
     known = {"component": reference if reference in registry else reference_of(factory)}
     differing = differing_settings(factory, settings)
     return {**known, **({"settings": differing} if differing else {}), **provenance(factory)}
+
+
+def pack_named(**lists: Sequence[Any]) -> dict[str, NDArray[Any]]:
+    """Return lists of arrays or numbers as one artifact."""
+    return {f"{name}.{index:04d}": np.asarray(v) for name, values in lists.items() for index, v in enumerate(values)}
+
+
+def unpack_named(arrays: Arrays) -> dict[str, list[NDArray[Any]]]:
+    """Return the lists that `pack_named` packed; empty ones are lost."""
+    found: dict[str, list[NDArray[Any]]] = {}
+    for key in sorted(arrays):
+        found.setdefault(key.rpartition(".")[0], []).append(arrays[key])
+    return found
 
 
 def pack_weights(weights: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:

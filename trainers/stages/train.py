@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -22,14 +22,21 @@ from ..training.regularisation import STRENGTHS
 from ..training.schedules import SCHEDULES
 from ..training.scores import SCORES, Score, make_score
 from .base import (
+    Arrays,
     Candidate,
     Stage,
     StageContext,
     StageResult,
     component_identity,
     pack_checkpoints,
+    pack_named,
     pack_weights,
+    unpack_checkpoints,
+    unpack_named,
 )
+
+if TYPE_CHECKING:
+    from ..training.loop import TrainingState
 
 COMPONENT_REGISTRIES = {
     "optimizer": OPTIMIZERS,
@@ -49,14 +56,17 @@ class Train(Stage):
         configuration: settings of `TrainingConfiguration` that differ from the defaults.
         checkpoints: how many sets of weights are kept, evenly spread over the training; the last are the final ones.
         multi_label: whether the data set is, which chooses loss and score where the configuration names none.
+        keep_state: whether to write what a longer training of the candidate goes on from, and to go on from what a
+            shorter one has written. The result is the same.
     """
 
     configuration: Mapping[str, Any] = field(default_factory=dict)
     checkpoints: int = 9
     multi_label: bool = False
+    keep_state: bool = False
     name: ClassVar[str] = "train"
     version: ClassVar[int] = 3
-    writes: ClassVar[tuple[str, ...]] = ("weights", "checkpoints", "predictions", "learning_curve")
+    writes: ClassVar[tuple[str, ...]] = ("weights", "checkpoints", "predictions", "learning_curve", "state")
     trains: ClassVar[bool] = True
     seconds: ClassVar[str] = "training_seconds"
 
@@ -131,6 +141,20 @@ class Train(Stage):
             )
         policies(network, self.training.precision, self.training.float32_layers)
 
+    def shorter(self, candidate: Candidate, data: DataSource) -> list[Candidate]:
+        """See `Stage.shorter`: the same architecture and seed at fewer epochs, the most first."""
+        if not self.keep_state:
+            return []
+        from ..training.loop import holds_checkpoints
+
+        steps = len(data.train) // self.training.batch_size
+        fewer = [e for e in self.fidelities if e < candidate.epochs]
+        return [
+            replace(candidate, epochs=epochs)
+            for epochs in reversed(fewer)
+            if holds_checkpoints(epochs, candidate.epochs, steps, self.checkpoints)
+        ]
+
     def run(self, context: StageContext) -> StageResult:
         """See `Stage.run`."""
         from ..training.loop import train_candidate
@@ -144,6 +168,7 @@ class Train(Stage):
             candidate.seed,
             context.communicator,
             self.checkpoints,
+            _state(context.artifacts) if "state" in context.artifacts else None,
         )
         if result.status != Status.OK:
             return StageResult(status=result.status)
@@ -161,4 +186,30 @@ class Train(Stage):
                 **{name: np.array(values) for name, values in result.log.items()},
             },
         }
+        if self.keep_state and result.state is not None:
+            state = result.state
+            artifacts["state"] = pack_named(
+                epochs=[state.epochs],
+                weights=state.weights,
+                variables=state.variables,
+                l2=[state.l2],
+                losses=state.losses,
+                **{f"log.{name}": values for name, values in state.log.items()},
+            )
         return StageResult(metrics, artifacts, uncharged_seconds=result.test_seconds)
+
+
+def _state(artifacts: Mapping[str, Arrays]) -> TrainingState:
+    """Return the state that a shorter training has written."""
+    from ..training.loop import TrainingState
+
+    found = unpack_named(artifacts["state"])
+    return TrainingState(
+        int(found["epochs"][0]),
+        found["weights"],
+        found.get("variables", []),
+        float(found["l2"][0]),
+        [float(loss) for loss in found["losses"]],
+        {name[4:]: [float(v) for v in values] for name, values in found.items() if name.startswith("log.")},
+        unpack_checkpoints(artifacts["checkpoints"]),
+    )

@@ -28,6 +28,29 @@ Logits = NDArray[np.float32]
 Weights = list[NDArray[Any]]  # in the order of keras.Model.get_weights()
 
 
+@dataclass(frozen=True)
+class TrainingState:
+    """Where a training stands at the end of an epoch: all that its next step depends on.
+
+    Attributes:
+        epochs: that are over.
+        weights: of the model.
+        variables: of the optimizer and the loss scaling.
+        l2: present strength of L2 regularisation.
+        losses: mean training loss of each epoch.
+        log: as of `TrainingResult`.
+        checkpoints: weights at the end of each cycle so far, of a training of ``epochs`` epochs.
+    """
+
+    epochs: int
+    weights: Weights
+    variables: list[NDArray[Any]]
+    l2: float
+    losses: list[float]
+    log: Mapping[str, list[float]]
+    checkpoints: list[Weights]
+
+
 @dataclass
 class TrainingResult:
     """What a training came to.
@@ -38,6 +61,7 @@ class TrainingResult:
         validation_logits: ``(n, classes)`` float32 with the final weights.
         test_logits: ``(n, classes)`` float32 with the final weights.
         checkpoints: weights at the end of each cycle; the last are the final weights.
+        state: where the training stands at its end; None where it diverged.
         log: name → one number per epoch begun, of what the configuration adds: ``loss_scale`` at its end and
             ``skipped_steps`` with loss scaling, ``l2`` where it changes.
         training_seconds: wall time from the model's construction to the last validation.
@@ -49,6 +73,7 @@ class TrainingResult:
     validation_logits: Logits = field(default_factory=lambda: np.empty((0, 0), np.float32))
     test_logits: Logits = field(default_factory=lambda: np.empty((0, 0), np.float32))
     checkpoints: list[Weights] = field(default_factory=list)
+    state: TrainingState | None = None
     log: Mapping[str, list[float]] = field(default_factory=dict)
     training_seconds: float = 0.0
     test_seconds: float = 0.0
@@ -62,6 +87,7 @@ def train_candidate(
     seed: int,
     communicator: Communicator | None = None,
     cycles: int = 9,
+    state: TrainingState | None = None,
 ) -> TrainingResult:
     """Train one network and measure it.
 
@@ -79,6 +105,8 @@ def train_candidate(
         seed: non-negative integer.
         communicator: the ranks that train together; None for this process alone.
         cycles: number of checkpoints, evenly spread; a training with fewer steps has one for each.
+        state: where a shorter training of the same candidate stands, one that `holds_checkpoints` of this one: it
+            goes on from there, to the same result. ``training_seconds`` are then those of what is added.
 
     Returns:
         The result, the same on every rank.
@@ -94,9 +122,7 @@ def train_candidate(
     pieces, parts = memory_plan(network, configuration, batch_size // group.size)
     order = batches(len(dataset.train), configuration, epochs, seed)  # (steps, batch)
     steps_per_epoch = len(order) // epochs
-    kept = {len(order)}
-    if min(cycles, len(order)) > 1:
-        kept = set(checkpoint_steps(epochs, steps_per_epoch, min(cycles, len(order))).tolist())
+    kept = kept_steps(epochs, steps_per_epoch, cycles)
     model, noise = training_model(network, configuration, seed, group)
     trained = synchronize_batch_norm(model, group) if group.size > 1 else model
     forward = recomputing_forward(trained, layer_names(network), pieces) if pieces else None
@@ -107,7 +133,15 @@ def train_candidate(
     result = TrainingResult(Status.OK, [], log=program.log)
     follow = _l2_follower(program, trained, dataset, configuration)
     done = 0
-    for stop in sorted(kept | set(range(steps_per_epoch, len(order) + 1, steps_per_epoch))):
+    if state is not None:
+        done = state.epochs * steps_per_epoch
+        trained.set_weights(state.weights)
+        program.restore(state.variables, state.l2, state.log)
+        result.losses = list(state.losses)
+        before = sorted(kept_steps(state.epochs, steps_per_epoch, cycles))
+        held = zip(before, state.checkpoints, strict=True)
+        result.checkpoints = [weights for step, weights in held if step in kept]
+    for stop in sorted(s for s in kept | set(range(steps_per_epoch, len(order) + 1, steps_per_epoch)) if s > done):
         program.run(done, stop)
         done = stop
         weights = trained.get_weights() if stop in kept else []
@@ -122,11 +156,30 @@ def train_candidate(
             result.checkpoints.append(weights)
     if result.status == Status.OK:
         result.validation_logits = predict(trained, dataset.validation)
+        log = {name: list(values) for name, values in program.log.items()}
+        variables = [np.array(variable) for variable in program.state]
+        result.state = TrainingState(
+            epochs, result.checkpoints[-1], variables, program.l2, list(result.losses), log, result.checkpoints
+        )
     result.training_seconds = time.perf_counter() - started
     if result.status == Status.OK:
         result.test_logits = predict(trained, dataset.test)
         result.test_seconds = time.perf_counter() - started - result.training_seconds
     return result
+
+
+def kept_steps(epochs: int, steps_per_epoch: int, cycles: int) -> set[int]:
+    """Return after which steps a training keeps its weights."""
+    steps = epochs * steps_per_epoch
+    if min(cycles, steps) == 1:
+        return {steps}
+    return set(checkpoint_steps(epochs, steps_per_epoch, min(cycles, steps)).tolist())
+
+
+def holds_checkpoints(shorter: int, epochs: int, steps_per_epoch: int, cycles: int) -> bool:
+    """Say whether a training of ``shorter`` epochs keeps the first checkpoints of one of ``epochs``."""
+    here, there = kept_steps(epochs, steps_per_epoch, cycles), kept_steps(shorter, steps_per_epoch, cycles)
+    return {step for step in here if step <= shorter * steps_per_epoch} <= there
 
 
 def _l2_follower(

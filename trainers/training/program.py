@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -118,6 +118,14 @@ class TrainingProgram:
             self._note("l2", self.l2)
         self._sum, self._steps = 0.0, 0
         return mean
+
+    def restore(self, variables: Sequence[NDArray[Any]], l2: float, log: Mapping[str, Sequence[float]]) -> None:
+        """Go on from where another program of the same training stood at the end of an epoch."""
+        for variable, value in zip(self.state, variables, strict=True):
+            variable.assign(value)
+        self.l2 = l2
+        self.log.update({name: list(values) for name, values in log.items()})
+        self._skipped_before = 0 if self._skipped is None else int(self._skipped)
 
     def _note(self, name: str, value: float) -> None:
         self.log.setdefault(name, []).append(value)
