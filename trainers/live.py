@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -32,6 +32,9 @@ from .stages.train import Train
 from .store.evaluation_store import EvaluationStore, question_key
 from .workers.jobs import keras_file
 from .workers.pool import Pool, borrow, give_back
+
+if TYPE_CHECKING:
+    from .watching.watching import Watching
 
 COUNTED = ("flops", "elementwise_flops", "parameters")
 """Metrics that are counted on the network, not measured."""
@@ -82,10 +85,13 @@ class LiveEvaluator:
         promotions: what becomes of a candidate that was trained for fewer epochs before: ``"restart"``: it is trained
             anew; ``"continue"``: its training goes on from the stored state, to the same result, and a search pays
             for what is added to a training that it has paid for.
+        watch: ``{"prometheus": PORT, "tensorboard": FOLDER}``: metrics served on 127.0.0.1 (port 0: any free one), and
+            logs; one of them or both. They are opened by the first question, or by ``watching.start()``.
         imports: which modules may be imported for references; False for a configuration from elsewhere.
 
     Attributes:
         search_metric: the metric that a search maximises, ``validation_accuracy`` as a rule.
+        watching: what watches it, a `Watching`; None without ``watch``.
 
     Raises:
         ValueError: an argument is unknown, out of range, or does not fit the others or this machine.
@@ -109,6 +115,7 @@ class LiveEvaluator:
         stages: Sequence[Any] | None = None,
         recipe: Mapping[str, Any] | None = None,
         promotions: str = "restart",
+        watch: Mapping[str, Any] | None = None,
         imports: Imports = True,
     ) -> None:
         for package in ("tensorflow", "keras", "ray"):
@@ -134,9 +141,28 @@ class LiveEvaluator:
         )
         self._pool: Pool | None = None
         self._release: Any = None
+        self.watching: Watching | None = None if watch is None else self._watched(watch)
+        self._pipeline.watching = self.watching
         self._next_ticket = 0
         self._tickets: dict[int, tuple[Candidate, Future[CandidateResult]]] = {}
         self._running: dict[tuple[Any, ...], Future[CandidateResult]] = {}
+
+    def _watched(self, watch: Mapping[str, Any]) -> Watching:
+        from .watching.settings import watch_settings
+        from .watching.watching import Watching
+
+        settings, store, here = watch_settings(watch), self.store, weakref.ref(self)
+
+        def pool() -> Pool | None:
+            evaluator = here()  # what serves metrics keeps no evaluator alive
+            return None if evaluator is None else evaluator._pool
+
+        def curve(key: str) -> Any:
+            return store.artifact(key, "learning_curve")
+
+        watching = Watching(settings, self.metrics, self.stages, self.dataset, pool, curve)
+        weakref.finalize(self, watching.close)
+        return watching
 
     def _check_stages(self, ranks: int) -> None:
         """Find the training among the stages, and hold space, data and stages against each other."""
@@ -268,6 +294,8 @@ class LiveEvaluator:
 
     def _ask(self, candidates: list[Candidate]) -> list[Future[CandidateResult]]:
         """Return a future of each candidate's result; equal ones under way share one."""
+        if self.watching is not None:
+            self.watching.start()
         keys = [(candidate.architecture, candidate.epochs, candidate.seed) for candidate in candidates]
         self._running = {key: future for key, future in self._running.items() if not future.done()}
         fresh = {key: c for key, c in zip(keys, candidates, strict=True) if key not in self._running}
@@ -363,6 +391,8 @@ class LiveEvaluator:
             self._release()
         self._pool = self._release = None
         self._pipeline.close()
+        if self.watching is not None:
+            self.watching.close()
         self.store.close()
 
     def config(self) -> dict[str, Any]:
@@ -380,6 +410,7 @@ class LiveEvaluator:
             "store": str(self.store.path),
             "explainers": s.explainers,
             **({} if self.promotions == "restart" else {"promotions": self.promotions}),
+            **({} if self.watching is None else {"watch": self.watching.settings.config()}),
         }
 
     def __reduce__(self) -> tuple[Any, ...]:

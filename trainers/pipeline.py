@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..envs.core.evaluation import Status
 from ..envs.core.imports import CodePath
@@ -17,6 +17,9 @@ from .stages.base import STATE
 from .store.evaluation_store import EvaluationStore, Record, question_key
 from .workers.jobs import ArtifactReference, StageReport, make_job
 from .workers.pool import Pool
+
+if TYPE_CHECKING:
+    from .watching.watching import Watching
 
 logger = logging.getLogger("pynascent.trainers")
 
@@ -52,6 +55,7 @@ class _Flight:
     running: set[str] = field(default_factory=set)
     written: dict[str, Any] = field(default_factory=dict)  # stage → Ray reference to its artifacts
     before: dict[str, float] = field(default_factory=dict)  # stage → seconds of the shorter one that it goes on from
+    begun: dict[str, int] = field(default_factory=dict)  # stage → epochs of that one
     future: Future[CandidateResult] = field(default_factory=Future)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -66,6 +70,9 @@ class Pipeline:
         identity: what every key sees besides the stages: the space, its code, the data set, the environment.
         store: results and artifacts.
         pool: returns the pool, started if it is not there.
+
+    Attributes:
+        watching: what is told of the candidates; None where nobody watches.
     """
 
     def __init__(
@@ -79,6 +86,7 @@ class Pipeline:
     ) -> None:
         self.space_config, self.stages, self.data, self.identity = space_config, list(stages), data, identity
         self.store, self.pool = store, pool
+        self.watching: Watching | None = None
         self._writer = {artifact: stage for stage in stages for artifact in stage.writes}
         self._configs = {stage.name: stage_config(stage) for stage in stages}
         self._disk: ThreadPoolExecutor | None = None
@@ -121,6 +129,8 @@ class Pipeline:
                     kept = flight.kept if stage in flight.todo else flight.done
                     kept[stage.name] = _report(records[stage.name])
             futures.append(flight.future)
+            if self.watching is not None:
+                self.watching.follow(candidate, key, flight.todo, flight.future, flight.before, flight.begun)
             self._advance(flight)
         return futures
 
@@ -173,7 +183,7 @@ class Pipeline:
             key = question_key(self.questions(candidate)[stage.name])
             record = self.store.get([key]).get(key)
             if record is not None and all(self.store.has_artifact(key, name) for name in STATE):
-                flight.before[stage.name] = record.seconds
+                flight.before[stage.name], flight.begun[stage.name] = record.seconds, candidate.epochs
                 epochs = flight.candidate.epochs
                 logger.debug("%s of %d epochs goes on from %d", stage.name, epochs, candidate.epochs)
                 return {name: self.store.artifact(key, name) for name in STATE}

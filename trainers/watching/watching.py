@@ -100,7 +100,15 @@ class Watching:
         if server is not None:
             server.close()
 
-    def follow(self, candidate: Candidate, keys: Mapping[str, str], runs: Sequence[Stage], future: Future[Any]) -> None:
+    def follow(
+        self,
+        candidate: Candidate,
+        keys: Mapping[str, str],
+        runs: Sequence[Stage],
+        future: Future[Any],
+        seconds_before: Mapping[str, float],
+        epochs_before: Mapping[str, int],
+    ) -> None:
         """Count a candidate as running until its future is done, and then by what it came to.
 
         Args:
@@ -108,51 +116,66 @@ class Watching:
             keys: stage → key of its result.
             runs: the stages that are to run; the store has the others.
             future: of the result.
+            seconds_before: stage → seconds of the shorter training that it went on from; read when the future is done.
+            epochs_before: stage → epochs of that training.
         """
         with self.counts.changing() as counts:
             counts.running += 1
-        future.add_done_callback(partial(self._ended, candidate, dict(keys), frozenset(stage.name for stage in runs)))
+        ran = frozenset(stage.name for stage in runs)
+        future.add_done_callback(partial(self._ended, candidate, dict(keys), ran, seconds_before, epochs_before))
 
-    def _ended(self, candidate: Candidate, keys: dict[str, str], ran: frozenset[str], future: Future[Any]) -> None:
+    def _ended(
+        self,
+        candidate: Candidate,
+        keys: dict[str, str],
+        ran: frozenset[str],
+        seconds_before: Mapping[str, float],
+        epochs_before: Mapping[str, int],
+        future: Future[Any],
+    ) -> None:
+        failed = future.cancelled() or future.exception() is not None
+        result: Result | None = None if failed else future.result()
+        curve = None
         try:
-            if future.cancelled() or future.exception() is not None:
-                return self._count("error")
-            result: Result = future.result()
-            self._count("finished" if result.status == Status.OK else result.status.name.lower(), stored=not ran)
-            if result.status == Status.CRASHED:
-                return
-            training = self._training
-            trained = training is not None and training.name in ran and result.status != Status.DIVERGED
-            logs = self._logs
-            curve = None
-            if training is not None and (trained or logs is not None):
-                curve = self._curve(keys[training.name])
-            with self.counts.changing() as counts:
-                counts.cost_seconds += result.cost_seconds
-            if trained and training is not None:
-                self._count_training(candidate, training, result, curve)
-            if logs is not None:
-                key = hashlib.sha256("\n".join(sorted(keys.values())).encode()).hexdigest()
-                logs.write(candidate, key, result.metrics, result.cost_seconds, curve)
+            if result is not None and result.status != Status.CRASHED:
+                curve = self._logged(candidate, keys, ran, result)
         except Exception as error:  # whoever waits for the candidate is not to suffer for it
             logger.warning("watching a candidate failed: %s: %s", type(error).__name__, error)
-
-    def _count(self, how: str, stored: bool = False) -> None:
         with self.counts.changing() as counts:
             counts.running -= 1
-            counts.stored += stored
-            if how == "finished":
+            if result is None:
+                counts.failed["error"] += 1
+                return
+            counts.stored += not ran
+            counts.cost_seconds += result.cost_seconds
+            if result.status == Status.OK:
                 counts.finished += 1
             else:
-                counts.failed[how] += 1
-
-    def _count_training(self, candidate: Candidate, stage: Stage, result: Result, curve: Arrays | None) -> None:
-        seconds = result.metrics.get(stage.seconds_metric.name, 0.0)
-        batch = getattr(getattr(stage, "training", None), "batch_size", 1)
-        images = candidate.epochs * (len(self._data.train) // batch) * batch  # an epoch drops what fills no batch
-        with self.counts.changing() as counts:
+                counts.failed[result.status.name.lower()] += 1
+            stage = self._training
+            if stage is None or stage.name not in ran or result.status in (Status.DIVERGED, Status.CRASHED):
+                return
+            seconds = result.metrics.get(stage.seconds_metric.name, 0.0) - seconds_before.get(stage.name, 0.0)
+            images = self._images(candidate.epochs - epochs_before.get(stage.name, 0))
             counts.images += images
             counts.training_seconds += seconds
             counts.images_per_second = images / seconds if seconds > 0 else None
             if curve is not None and "loss_scale" in curve:
                 counts.loss_scale = float(curve["loss_scale"][-1])
+
+    def _logged(
+        self, candidate: Candidate, keys: Mapping[str, str], ran: frozenset[str], result: Result
+    ) -> Arrays | None:
+        """Write a candidate's log where logs are asked for; return its learning curve where it was looked up."""
+        stage, logs, curve = self._training, self._logs, None
+        if stage is not None and (stage.name in ran or logs is not None):
+            curve = self._curve(keys[stage.name])
+        if logs is not None:
+            key = hashlib.sha256("\n".join(sorted(keys.values())).encode()).hexdigest()
+            logs.write(candidate, key, result.metrics, result.cost_seconds, curve)
+        return curve
+
+    def _images(self, epochs: int) -> int:
+        """Return how many training examples are seen in so many epochs; an epoch drops what fills no batch."""
+        batch = getattr(getattr(self._training, "training", None), "batch_size", 1)
+        return epochs * (len(self._data.train) // batch) * batch
