@@ -110,3 +110,24 @@ def test_a_live_search_and_the_same_again_as_the_docs_write_them(warm, tmp_path,
     scope: dict = {}
     exec(compile(code, "docs/agents.md", "exec"), scope)
     assert len(scope["again"]) == 6
+
+
+def test_the_training_configuration_as_the_docs_write_it(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("PYNASCENT_DATA", str(tmp_path))
+    (code,) = examples(DOCS / "training.md")
+    exec(compile(code, "docs/training.md", "exec"), {})
+    assert capsys.readouterr().out.startswith("[0.01 ")
+
+
+def test_the_docs_list_every_training_field_with_its_default():
+    from dataclasses import fields
+
+    from pynascent.trainers.training.configuration import TrainingConfiguration
+
+    table = (DOCS / "training.md").read_text(encoding="utf-8").partition("## Fields")[2].partition("##")[0]
+    listed = {
+        name
+        for line in table.splitlines()
+        for name in re.findall(r"`(\w+)`", line.split("|")[1:2][0] if "|" in line else "")
+    }
+    assert listed == {field.name for field in fields(TrainingConfiguration)}
