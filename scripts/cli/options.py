@@ -142,4 +142,17 @@ RayAddress = Annotated[
     str | None,
     typer.Option("--ray-address", help="Live training: a Ray cluster (default: local).", show_default=False),
 ]
+MetricsPort = Annotated[
+    int | None,
+    typer.Option(
+        "--metrics-port",
+        min=0,
+        max=65535,
+        help="Live training: serve metrics to Prometheus on this port of 127.0.0.1; 0 for any free one.",
+        show_default=False,
+    ),
+]
+TensorBoard = Annotated[
+    bool, typer.Option("--tensorboard", help="Live training: write TensorBoard logs into OUT/tensorboard.")
+]
 Store = Annotated[Path | None, typer.Option("--store", help="Live training: the evaluation store.", show_default=False)]

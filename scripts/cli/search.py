@@ -48,6 +48,8 @@ def search(
     gpus_per_rank: options.GpusPerRank = None,
     ray_address: options.RayAddress = None,
     store: options.Store = None,
+    metrics_port: options.MetricsPort = None,
+    tensorboard: options.TensorBoard = False,
     resume: options.Resume = False,
     record_actions: options.RecordActions = False,
 ) -> None:
@@ -77,6 +79,16 @@ def search(
         if name in arguments:
             raise UsageError(f"--evaluator has {name!r}, and --{name.replace('_', '-')} is given, too: give it once")
         arguments[name] = value
+    watch = arguments.pop("watch", None)  # it changes no result, so it is no part of what is recorded and compared
+    asked: dict[str, Any] = {} if metrics_port is None else {"metrics_port": metrics_port}
+    asked |= {"tensorboard": True} if tensorboard else {}
+    if watch is not None and asked:
+        raise UsageError(
+            f"--evaluator has 'watch', and --{next(iter(asked)).replace('_', '-')} is given, too: give one"
+        )
+    if asked:
+        watch = {} if metrics_port is None else {"prometheus": metrics_port}
+        watch |= {"tensorboard": str(out / "tensorboard")} if tensorboard else {}
     configuration = SearchConfiguration(
         env=env,
         agent=importable(agent),
@@ -85,13 +97,13 @@ def search(
         epochs=epochs,
         lam=lam,
         mu=mu,
-        lanes=_lanes(env, lanes, live, agent, workers, ranks_per_candidate),
+        lanes=_lanes(env, lanes, live | asked, agent, workers, ranks_per_candidate),
         settings=parse_settings(setting or []) | ({} if policy is None else {"policy": str(policy)}),
         evaluator=arguments,
         objective=None if objective is None else parse_json("--objective", objective),
         modules=[Path(name).stem if name.endswith(".py") else name for name in modules],
     )
-    summary = run_search(configuration, out, resume, record_actions)
+    summary = run_search(configuration, out, resume, record_actions, watch)
     if summary["best"] is None and not summary.get("front"):
         why = summary.get("reason") or "no reason is recorded"
         typer.echo(

@@ -6,8 +6,9 @@ import json
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,11 @@ __all__ = [
 
 
 def run_search(
-    configuration: SearchConfiguration, out: Path, resume: bool = False, actions: bool = False
+    configuration: SearchConfiguration,
+    out: Path,
+    resume: bool = False,
+    actions: bool = False,
+    watch: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Search, and fill the folder ``out``; returns the summary.
 
@@ -47,6 +52,7 @@ def run_search(
         resume: go on with what is in the folder. A finished search is left as it is, unless no evaluation succeeded
             or the budget has grown.
         actions: write down every call of reset and step, too (`pynascent.envs.adapters.action_record`).
+        watch: the argument ``watch`` of a live evaluator; it is not recorded.
 
     Raises:
         UsageError: the configuration or the folder does not fit (nothing is written then).
@@ -61,13 +67,17 @@ def run_search(
     if begun is not None:
         configuration = configuration.grown(begun)
     budget = GrowingBudget(configuration)
-    env: Any = make_environment(configuration, agent)
+    more = {} if watch is None else {"watch": watch}
+    env: Any = make_environment(replace(configuration, evaluator={**configuration.evaluator, **more}), agent)
     if actions or (resume and (out / ACTIONS).exists()):
         env = record_actions(env)
         actions = True
     try:
         with _one_line_warnings():
             agent.check(env)
+            watching = getattr(env.unwrapped.task.evaluator, "watching", None)
+            if watching is not None and (url := watching.serve()):  # now, since the port may be taken
+                sys.stderr.write(f"pynascent: metrics at {url}\n")
             file = folder.open(configuration.record(), resume)
             live = env.unwrapped.task.live
             started = time.perf_counter()

@@ -76,6 +76,19 @@ class Watching:
         """Where the metrics are, ``http://127.0.0.1:PORT/metrics``; None where they are not served now."""
         return None if self._server is None else self._server.url
 
+    def serve(self) -> str | None:
+        """Serve the metrics if they are asked for, and return where they are.
+
+        Raises:
+            ValueError: the port is taken.
+        """
+        with self._lock:
+            if self.settings.prometheus is not None and self._server is None:
+                from .prometheus import Collector, MetricsServer
+
+                self._server = MetricsServer(self.settings.prometheus, Collector(self.counts, self._pool))
+        return self.url
+
     def start(self) -> None:
         """Open what is asked for and not open yet.
 
@@ -87,11 +100,7 @@ class Watching:
                 from .tensorboard import TensorBoardLogs
 
                 self._logs = TensorBoardLogs(self.settings.tensorboard, self._metrics)
-            if self.settings.prometheus is not None and self._server is None:
-                from .prometheus import Collector, MetricsServer
-
-                self._server = MetricsServer(self.settings.prometheus, Collector(self.counts, self._pool))
-                logger.info("metrics at %s", self._server.url)
+        self.serve()
 
     def close(self) -> None:
         """Stop serving; the counts stay."""
