@@ -27,6 +27,17 @@ class Communicator(Protocol):
         """
         ...
 
+    def combine(self, gradient: Any, name: str, compression: str = "none", reduction: str = "average") -> Any:
+        """Return what the ranks' gradients come to together, not differentiable.
+
+        Args:
+            gradient: a float32 vector of one size on all ranks.
+            name: as of `mean`.
+            compression: what is exchanged: ``none`` or ``fp16``, half the bytes.
+            reduction: ``average``, or ``adasum`` (Maleki et al., 2021), which adds what is orthogonal.
+        """
+        ...
+
 
 class Alone:
     """A group of one: nothing to exchange."""
@@ -36,6 +47,10 @@ class Alone:
     def mean(self, tensor: Any, name: str) -> Any:
         """Return the tensor."""
         return tensor
+
+    def combine(self, gradient: Any, name: str, compression: str = "none", reduction: str = "average") -> Any:
+        """Return the gradient."""
+        return gradient
 
 
 class HorovodRanks:
@@ -64,3 +79,16 @@ class HorovodRanks:
             return exchange(value, name), lambda upstream: exchange(upstream, f"{name}_gradient")
 
         return mean(tensor)
+
+    def combine(self, gradient: Any, name: str, compression: str = "none", reduction: str = "average") -> Any:
+        """See `Communicator`."""
+        hvd = self._hvd
+        if reduction == "adasum" and not (hvd.mpi_built() or hvd.nccl_built()):
+            raise RuntimeError("gradient_reduction='adasum' needs a Horovod built with MPI or NCCL: give 'average'")
+        return hvd.allreduce(
+            gradient,
+            op=hvd.Adasum if reduction == "adasum" else hvd.Average,
+            compression=getattr(hvd.Compression, compression),
+            name=name,
+            ignore_name_scope=True,
+        )

@@ -80,6 +80,11 @@ class TrainingConfiguration:
         memory_mb: budget of a training step in MB (10⁶ bytes) of a rank, for ``auto`` and ``accumulation=0``, as
             estimated by `pynascent.trainers.training.memory.step_megabytes`; 0 for none.
         xla: whether XLA compiles the training step.
+        gradient_compression: what several ranks exchange: ``none`` or ``fp16``, half the bytes.
+        gradient_reduction: ``average`` of the ranks' gradients, or ``adasum``, which needs a Horovod with MPI or NCCL.
+        sync_batch_norm: whether batch normalisation sees the batch of all ranks, so that their number changes nothing;
+            else each rank normalises by its own part, which exchanges less, and moving averages are averaged over the
+            ranks at the end of each epoch and cycle.
 
     Raises:
         ValueError: a setting is out of range.
@@ -111,6 +116,9 @@ class TrainingConfiguration:
     remat: str = "none"
     memory_mb: float = 0.0
     xla: bool = False
+    gradient_compression: str = "none"
+    gradient_reduction: str = "average"
+    sync_batch_norm: bool = True
 
     def __post_init__(self) -> None:
         """Check every setting."""
@@ -140,6 +148,8 @@ class TrainingConfiguration:
             ("remat", self.remat in REMATS, f"one of {', '.join(REMATS)}"),
             ("remat", self.remat != "auto" or self.memory_mb > 0, "'auto' together with a memory_mb above 0"),
             ("remat", self.remat == "none" or not self.xla, "'none' with xla, which takes the recomputation out again"),
+            ("gradient_compression", self.gradient_compression in ("none", "fp16"), "none or fp16"),
+            ("gradient_reduction", self.gradient_reduction in ("average", "adasum"), "average or adasum"),
             ("memory_mb", self.memory_mb >= 0, "0 or more"),
             ("l2_adaptation", self.l2_adaptation is None or self.l2 > 0, "None, or an l2 above 0 that it can change"),
         )

@@ -124,7 +124,8 @@ def train_candidate(
     steps_per_epoch = len(order) // epochs
     kept = kept_steps(epochs, steps_per_epoch, cycles)
     model, noise = training_model(network, configuration, seed, group)
-    trained = synchronize_batch_norm(model, group) if group.size > 1 else model
+    synchronized = group.size > 1 and configuration.sync_batch_norm
+    trained = synchronize_batch_norm(model, group) if synchronized else model
     forward = recomputing_forward(trained, layer_names(network), pieces) if pieces else None
     program = TrainingProgram(
         trained, dataset, configuration, order, steps_per_epoch, group, noise=noise, forward=forward, parts=parts
@@ -143,6 +144,7 @@ def train_candidate(
         result.checkpoints = [weights for step, weights in held if step in kept]
     for stop in sorted(s for s in kept | set(range(steps_per_epoch, len(order) + 1, steps_per_epoch)) if s > done):
         program.run(done, stop)
+        program.average_moving_averages()
         done = stop
         weights = trained.get_weights() if stop in kept else []
         finite = np.isfinite(program.loss) and all(np.isfinite(w).all() for w in weights)

@@ -93,6 +93,16 @@ class TrainingProgram:
             self._sum += float(self._run(self._tf.constant(start), self._tf.constant(stop)))
         self._steps += stop - start
 
+    def average_moving_averages(self) -> None:
+        """Give all ranks the mean of their moving averages, where each normalises by its own part of the batch."""
+        variables = [variable.value for variable in self._model.non_trainable_variables]
+        if self._group.size == 1 or self._configuration.sync_batch_norm or not variables:
+            return
+        sizes = [int(np.prod(variable.shape)) for variable in variables]
+        mean = self._group.mean(self._flat(variables), "moving_averages")
+        for variable, piece in zip(variables, self._tf.split(mean, sizes), strict=True):
+            variable.assign(self._tf.reshape(piece, variable.shape))
+
     @property
     def loss(self) -> float:
         """Sum of the losses of this epoch's steps so far; not finite where the training diverged.
@@ -157,14 +167,12 @@ class TrainingProgram:
         tf, scaling = self._tf, self._scaling
         held = None if scaling is None else [tf.identity(v.value) for v in self._model.non_trainable_variables]
         flat_gradient, loss = self._gradient(tf.gather(self._mine, index), index)
-        # The loss rides along with the gradients, so that every rank learns of a divergence at once.
-        mean = self._group.mean(tf.concat([flat_gradient, tf.reshape(loss, [1])], 0), "gradients")
-        gradient, loss = mean[:-1], mean[-1]
+        gradient, loss = self._together(flat_gradient, loss)
         if scaling is None:
             self._assign(self._updated(gradient, index, index))
             return index + 1, total + loss
         gradient = gradient / scaling.scale
-        finite = tf.reduce_all(tf.math.is_finite(mean))
+        finite = tf.logical_and(tf.math.is_finite(loss), tf.reduce_all(tf.math.is_finite(gradient)))
         norm = tf.norm(gradient)
         weights = self._flat(self._variables)
         taken = index - self._skipped  # type: ignore[operator]
@@ -174,6 +182,16 @@ class TrainingProgram:
         self._skipped.assign_add(tf.cast(tf.logical_not(finite), tf.int32))  # type: ignore[union-attr]
         scaling.after(finite, norm)
         return index + 1, total + tf.where(finite, loss, 0.0)
+
+    def _together(self, gradient: Any, loss: Any) -> tuple[Any, Any]:
+        """Return the gradient ``(n,)`` and the loss of all ranks."""
+        tf, configuration = self._tf, self._configuration
+        how = configuration.gradient_compression, configuration.gradient_reduction
+        if how == ("none", "average"):
+            # The loss rides along with the gradients, so that every rank learns of a divergence at once.
+            mean = self._group.mean(tf.concat([gradient, tf.reshape(loss, [1])], 0), "gradients")
+            return mean[:-1], mean[-1]
+        return self._group.combine(gradient, "gradients", *how), self._group.mean(loss, "loss")
 
     def _gradient(self, rows: Any, index: Any) -> tuple[Any, Any]:
         """Return the flat gradient ``(n,)``, times the loss scale, and the unscaled loss of some examples."""

@@ -55,6 +55,42 @@ def test_two_ranks_compute_what_one_does(live):
     assert max(np.abs(a - b).max() for a, b in zip(before, alone, strict=True)) > 0.01  # they did move
 
 
+def _train(live, key, configuration, epochs=1):
+    """Return the report and the artifacts of a training by two ranks."""
+    space, stage = ChainSpace(), {"component": "train", "settings": {"configuration": configuration}}
+    candidate = Candidate(space, ARCHITECTURE, epochs, 3)
+    job = make_job(stage, space_to_config(space), candidate, load_dataset("digits"), CodePath())
+    report, reference = live.pool.submit(key, True, job, {}).result()
+    return report, live.pool.get(reference) if reference is not None else {}
+
+
+def test_half_precision_exchanges_lose_little(live):
+    plain, half = (
+        unpack_weights(_train(live, f"compression {c}", {"optimizer": "sgd", "gradient_compression": c})[1]["weights"])
+        for c in ("none", "fp16")
+    )
+    difference = max(np.abs(a - b).max() for a, b in zip(plain, half, strict=True))
+    assert 0 < difference < 0.05
+
+
+def test_ranks_that_normalise_alone_train_and_share_their_moving_averages(live):
+    report, artifacts = _train(live, "own batch norm", {"sync_batch_norm": False}, epochs=3)
+    together, _ = _train(live, "one batch norm", {}, epochs=3)
+    assert report.metrics["training_loss"] != together.metrics["training_loss"]
+    assert abs(report.metrics["validation_accuracy"] - together.metrics["validation_accuracy"]) < 0.2
+    assert all(np.isfinite(w).all() for w in unpack_weights(artifacts["weights"]))
+
+
+def test_adasum_says_what_it_needs(live):
+    import horovod.tensorflow as hvd
+
+    report, _ = _train(live, "adasum", {"gradient_reduction": "adasum"})
+    if hvd.mpi_built() or hvd.nccl_built():
+        assert report.status.name == "OK"
+    else:
+        assert "gradient_reduction='adasum' needs a Horovod built with MPI or NCCL" in report.reason
+
+
 def test_nothing_listens_beyond_localhost(live):
     row = np.array([ARCHITECTURE])
     assert live.evaluate(row, np.array([1]), np.array([0])).ok[0]
