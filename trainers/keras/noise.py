@@ -48,6 +48,10 @@ class Dropout(keras.layers.Layer):
         """Return the same shape."""
         return shape
 
+    def copied(self) -> Dropout:
+        """Return a layer that draws the same."""
+        return Dropout(self.rate, self.noise, self.seed, name=self.name, dtype=self.dtype_policy)
+
 
 class _DropConnected:
     """Mixed into a layer with a kernel: in training a share of the kernel's weights is zeroed in every step."""
@@ -63,6 +67,12 @@ class _DropConnected:
         rate, noise, seed = self.dropping
         value = tf.convert_to_tensor(kernel)
         return value * noise.kept(tf.shape(value), rate, seed, value.dtype)
+
+    def copied(self) -> Any:
+        """Return a layer without weights that draws the same."""
+        copy = type(self).from_config(self.get_config())  # type: ignore[attr-defined]
+        copy.dropping = self.dropping
+        return copy
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         self._training = bool(training)

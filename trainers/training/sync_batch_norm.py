@@ -40,6 +40,8 @@ def synchronize_batch_norm(model: Any, communicator: Communicator) -> Any:
             return ops.cast(y, self.compute_dtype)
 
     def replace(layer: Any) -> Any:
+        if hasattr(layer, "copied"):  # layers of a training alone, which no configuration describes
+            return layer.copied()
         kind = SyncBatchNormalization if isinstance(layer, keras.layers.BatchNormalization) else type(layer)
         return kind.from_config(layer.get_config())
 

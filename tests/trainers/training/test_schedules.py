@@ -84,7 +84,7 @@ def test_strength_follows_the_gap_to_validation():
         ({"dropout": 1.0}, "dropout=1.0: give 0 or more and below 1"),
         ({"drop_connect": -0.1}, "drop_connect=-0.1"),
         ({"reweighting": "inverse"}, "reweighting='inverse': give one of none, balanced"),
-        ({"accumulation": 0}, "accumulation=0: give at least 1"),
+        ({"accumulation": -1}, "accumulation=-1: give 0 or more"),
         ({"accumulation": True}, "accumulation=True: give a value like 1"),
         ({"xla": 1}, "xla=1: give a value like False"),
         ({"warmup_epochs": -1}, "warmup_epochs=-1: give 0 or more"),

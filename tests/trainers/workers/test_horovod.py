@@ -81,6 +81,24 @@ def test_ranks_that_normalise_alone_train_and_share_their_moving_averages(live):
     assert all(np.isfinite(w).all() for w in unpack_weights(artifacts["weights"]))
 
 
+def test_two_ranks_train_with_everything_at_once(live):
+    configuration = {
+        "precision": "mixed_bfloat16",
+        "dropout": 0.1,
+        "drop_connect": 0.01,
+        "l2": 1e-4,
+        "l2_adaptation": "generalisation_gap",
+        "remat": "blocks",
+        "accumulation": 5,
+        "loss_scaling": "dynamic",
+        "scale_learning_rate": True,
+    }
+    report, artifacts = _train(live, "everything", configuration, epochs=3)
+    assert report.status.name == "OK", report.reason
+    assert artifacts["learning_curve"]["skipped_steps"].tolist() == [0, 0, 0]
+    assert artifacts["learning_curve"]["training_loss"][-1] < artifacts["learning_curve"]["training_loss"][0]
+
+
 def test_adasum_says_what_it_needs(live):
     import horovod.tensorflow as hvd
 
