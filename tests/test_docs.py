@@ -131,3 +131,23 @@ def test_the_docs_list_every_training_field_with_its_default():
         for name in re.findall(r"`(\w+)`", line.split("|")[1:2][0] if "|" in line else "")
     }
     assert listed == {field.name for field in fields(TrainingConfiguration)}
+
+
+def test_a_watched_evaluator_as_the_docs_write_it(warm, tmp_path, monkeypatch):
+    from pynascent.trainers.watching.prometheus import METRICS
+
+    monkeypatch.setenv("PYNASCENT_DATA", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (code,) = examples(DOCS / "watching.md")
+    scope: dict = {}
+    exec(compile(code, "docs/watching.md", "exec"), scope)
+    assert (
+        "pynascent_candidates_running" in scope["text"]
+        and len(list((tmp_path / "runs/live/tensorboard").iterdir())) == 1
+    )
+    table = re.findall(
+        r"^\| `(pynascent_\w+)(?:\{([\w,]+)\})?` \| (\w+)", (DOCS / "watching.md").read_text(), re.MULTILINE
+    )
+    assert {name: (kind, tuple(labels.split(",") if labels else ())) for name, labels, kind in table} == {
+        name: (kind, labels) for name, (kind, labels, _) in METRICS.items()
+    }
