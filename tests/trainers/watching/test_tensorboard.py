@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -72,3 +73,9 @@ assert "tensorboard" in sys.modules and "tensorflow" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)
     assert len(list((tmp_path / "logs").rglob("events.*"))) == 1
+
+
+def test_the_command_that_opens_the_logs_starts():
+    # It needs a setuptools that still has pkg_resources, which it does not say.
+    command = [Path(sys.executable).with_name("tensorboard"), "--version"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith("2.")
