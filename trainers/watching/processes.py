@@ -62,13 +62,14 @@ class GpuUse:
         gpu: its index on this machine.
         used_bytes: memory in use.
         total_bytes: memory that it has.
-        utilization: share of the last sample period in which it was busy, 0 to 1.
+        utilization: share of the last sample period in which it was busy, 0 to 1; None where the GPU does not tell,
+            as one that is partitioned (MIG).
     """
 
     gpu: int
     used_bytes: int
     total_bytes: int
-    utilization: float
+    utilization: float | None
 
 
 @lru_cache(maxsize=1)
@@ -87,11 +88,17 @@ def gpu_uses() -> Iterator[GpuUse]:
     nvml = _nvml()
     if nvml is None:
         return
+    for index in range(_asked(nvml, nvml.nvmlDeviceGetCount) or 0):
+        device = _asked(nvml, nvml.nvmlDeviceGetHandleByIndex, index)
+        memory = _asked(nvml, nvml.nvmlDeviceGetMemoryInfo, device)
+        rates = _asked(nvml, nvml.nvmlDeviceGetUtilizationRates, device)
+        if memory is not None:
+            yield GpuUse(index, int(memory.used), int(memory.total), None if rates is None else rates.gpu / 100)
+
+
+def _asked(nvml: Any, function: Any, *arguments: Any) -> Any:
+    """Return what NVML answers, None where it cannot: a look at a GPU is never worth an error."""
     try:
-        for index in range(nvml.nvmlDeviceGetCount()):
-            device = nvml.nvmlDeviceGetHandleByIndex(index)
-            memory = nvml.nvmlDeviceGetMemoryInfo(device)
-            busy = nvml.nvmlDeviceGetUtilizationRates(device).gpu
-            yield GpuUse(index, int(memory.used), int(memory.total), busy / 100)
-    except nvml.NVMLError:  # a look at a GPU is never worth an error
-        return
+        return None if None in arguments else function(*arguments)
+    except nvml.NVMLError:
+        return None

@@ -94,7 +94,8 @@ class Collector:
         for gpu in gpu_uses():
             values.append(("pynascent_gpu_memory_used_bytes", [str(gpu.gpu)], gpu.used_bytes))
             values.append(("pynascent_gpu_memory_total_bytes", [str(gpu.gpu)], gpu.total_bytes))
-            values.append(("pynascent_gpu_utilization_ratio", [str(gpu.gpu)], gpu.utilization))
+            if gpu.utilization is not None:
+                values.append(("pynascent_gpu_utilization_ratio", [str(gpu.gpu)], gpu.utilization))
         return values
 
 

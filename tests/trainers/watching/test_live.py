@@ -76,6 +76,15 @@ def test_what_the_store_answers_is_no_training(make_evaluator, tmp_path):
     assert EventAccumulator(str(run)).Reload().Scalars("curve/training_loss")
 
 
+def test_a_training_that_goes_on_counts_what_it_adds(make_evaluator):
+    live = make_evaluator(stages=["train"], promotions="continue", watch={"prometheus": 0})
+    seconds = [ask(live, ROWS[:1], epochs)["training_seconds"][0] for epochs in (1, 9)]
+    wait_until(lambda: value(live, "pynascent_candidates_running") == 0, 10)
+    found = samples(live.watching.url)
+    assert found["pynascent_training_images_total",] == 9 * 600
+    assert found["pynascent_training_seconds_total",] == pytest.approx(seconds[1])  # of both: the first's and the rest
+
+
 def test_it_ends_with_the_evaluator_and_is_no_part_of_a_key(make_evaluator):
     plain, live = make_evaluator(), make_evaluator(watch={"prometheus": 0})
     assert plain.keys(ROWS[0], 1, 0) == live.keys(ROWS[0], 1, 0)

@@ -107,16 +107,30 @@ def test_the_driver_is_measured_and_gpus_only_where_there_are_some(watching):
 def test_gpus_are_told_in_bytes_and_shares(watching, monkeypatch):
     class Device:  # stands in for NVML, which is where an NVIDIA driver is
         NVMLError = OSError
-        nvmlDeviceGetCount = staticmethod(lambda: 1)
-        nvmlDeviceGetHandleByIndex = staticmethod(lambda index: index)
+        nvmlDeviceGetCount = staticmethod(lambda: 3)
         nvmlDeviceGetMemoryInfo = staticmethod(lambda device: SimpleNamespace(used=3 * 2**30, total=2**36))
-        nvmlDeviceGetUtilizationRates = staticmethod(lambda device: SimpleNamespace(gpu=45, memory=1))
+
+        @staticmethod
+        def nvmlDeviceGetHandleByIndex(index):
+            if index == 1:
+                raise OSError("this one has fallen off the bus")
+            return index
+
+        @staticmethod
+        def nvmlDeviceGetUtilizationRates(device):
+            if device == 2:
+                raise OSError("not supported by a partitioned GPU")
+            return SimpleNamespace(gpu=45, memory=1)
 
     monkeypatch.setattr(processes, "_nvml", lambda: Device)
     found = samples(watching.url)
     assert found["pynascent_gpu_memory_used_bytes", "0"] == 3 * 2**30
     assert found["pynascent_gpu_memory_total_bytes", "0"] == 2**36
     assert found["pynascent_gpu_utilization_ratio", "0"] == 0.45
+    # What one GPU does not tell keeps nothing of the others back.
+    assert found["pynascent_gpu_memory_used_bytes", "2"] == 3 * 2**30
+    assert ("pynascent_gpu_utilization_ratio", "2") not in found
+    assert ("pynascent_gpu_memory_used_bytes", "1") not in found
 
 
 def test_a_process_that_ray_did_not_start_is_never_looked_at():
