@@ -23,7 +23,7 @@ def one_line_errors() -> Iterator[None]:
     """
     try:
         yield
-    except (ValueError, ModuleNotFoundError, OSError, *_pool_errors()) as error:
+    except (ValueError, ModuleNotFoundError, OSError, *pool_errors()) as error:
         if os.environ.get("PYNASCENT_TRACEBACK"):
             raise
         sys.stderr.write(f"pynascent: error: {' '.join(str(error).split())}\n")
@@ -33,7 +33,7 @@ def one_line_errors() -> Iterator[None]:
         raise SystemExit(130) from None
 
 
-def _pool_errors() -> tuple[type[BaseException], ...]:
+def pool_errors() -> tuple[type[BaseException], ...]:
     """Return the trainers' `PoolError`, if they were loaded: without them nobody can have raised it."""
     pool = sys.modules.get("pynascent.trainers.workers.pool")
     return () if pool is None else (pool.PoolError,)

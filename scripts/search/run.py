@@ -15,6 +15,7 @@ from typing import Any
 from ...agents import PPO
 from ...envs import SearchBudget, SearchHistory, SearchTask
 from ...envs.adapters.action_record import record_actions
+from ..errors import pool_errors
 from ..files import replace_file, write_json
 from ..judging import MEASURED, best_row, violation
 from ..plots import plot_search
@@ -90,6 +91,9 @@ def run_search(
 
                     more = {"order": file.order, "parallelism": configuration.lanes} if live else {}
                     agent.search(env, budget, configuration.seed, on_evaluation, **more)
+            except pool_errors() as error:
+                kept = f"{len(file.rows)} finished evaluations are kept, --resume goes on"
+                raise type(error)(f"{error}; {kept}") from error
             finally:
                 file.close()
         if actions:

@@ -202,6 +202,8 @@ class Pool:
                 if self.settings.ray_address is None and not ray_runtime.is_loopback():
                     logger.warning("the Ray of this process was not started by pynascent: it listens beyond localhost")
             has = self._ray.cluster_resources()
+            if not has.get("CPU"):
+                raise PoolError("Ray has ended: its node process is gone")
             ranks = self.settings.ranks * (self.settings.workers or 1)
             for kind, needed in (("CPU", ranks), ("GPU", ranks * self.settings.gpus_per_rank)):
                 if needed > has.get(kind, 0):
