@@ -186,12 +186,12 @@ def step_of_a_chain(remat: str) -> dict[str, Any]:
     """Return the gradient of a batch of a chain of blocks, and its moving averages after a step."""
     import tensorflow as tf
 
-    from pynascent.scripts.measure.step_memory import chain
+    from pynascent.scripts.measure.training.step_memory import chain
     from pynascent.trainers.keras.builder import layer_names
     from pynascent.trainers.keras.training_model import training_model
-    from pynascent.trainers.training.memory import memory_plan
+    from pynascent.trainers.training.memory.plan import memory_plan
+    from pynascent.trainers.training.memory.recomputation import recomputing_forward, rewrites_off
     from pynascent.trainers.training.program import TrainingProgram
-    from pynascent.trainers.training.recomputation import recomputing_forward, rewrites_off
 
     network, rng = chain(12, size=8, channels=8), np.random.default_rng(0)
     part = Split(rng.normal(size=(20, 8, 8, 3)).astype(np.float32), rng.integers(0, 10, 20).astype(np.int32))

@@ -78,7 +78,7 @@ class TrainingConfiguration:
             ``blocks``: pieces of the network, chosen for least memory; ``auto``: as many of these as it takes for a
             step to fit ``memory_mb``.
         memory_mb: budget of a training step in MB (10⁶ bytes) of a rank, for ``auto`` and ``accumulation=0``, as
-            estimated by `pynascent.trainers.training.memory.step_megabytes`; 0 for none.
+            estimated by `pynascent.trainers.training.memory.estimate.step_megabytes`; 0 for none.
         xla: whether XLA compiles the training step.
         gradient_compression: what several ranks exchange: ``none`` or ``fp16``, half the bytes.
         gradient_reduction: ``average`` of the ranks' gradients, or ``adasum``, which needs a Horovod with MPI or NCCL.

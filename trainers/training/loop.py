@@ -18,9 +18,9 @@ from ..keras.builder import build_model, layer_names
 from ..keras.training_model import training_model
 from .communicator import Alone, Communicator
 from .configuration import TrainingConfiguration, batches
-from .memory import memory_plan
+from .memory.plan import memory_plan
+from .memory.recomputation import recomputing_forward
 from .program import TrainingProgram
-from .recomputation import recomputing_forward
 from .regularisation import STRENGTHS
 from .sync_batch_norm import synchronize_batch_norm
 

@@ -2,8 +2,8 @@
 
 All are elementwise, so one update of the whole vector is what one update per variable would be, at a fraction
 of the tracing and running cost for networks of many small variables. ``adamw`` and ``sgd`` are written out and equal
-Keras's (``python -m pynascent.scripts.measure.optimizers`` shows what that saves); ``keras`` is any of Keras's own
-elementwise optimizers.
+Keras's; ``keras`` is any of Keras's own elementwise optimizers. What the vector saves is measured by
+``python -m pynascent.scripts.measure.training.optimizers``.
 """
 
 from __future__ import annotations

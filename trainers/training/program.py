@@ -15,8 +15,8 @@ from .communicator import Communicator
 from .configuration import TrainingConfiguration
 from .loss_scaling import make_loss_scaling
 from .losses import make_loss
+from .memory.recomputation import rewrites_off
 from .optimizers import make_update
-from .recomputation import rewrites_off
 from .reweighting import example_weights
 
 

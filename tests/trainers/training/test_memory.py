@@ -5,9 +5,10 @@ import pytest
 
 from pynascent.envs.network.graph import NetworkBuilder
 from pynascent.envs.spaces import NASBench201Space
-from pynascent.scripts.measure.step_memory import chain, measure, network_of
+from pynascent.scripts.measure.training.step_memory import chain, measure, network_of
 from pynascent.trainers.training.configuration import TrainingConfiguration
-from pynascent.trainers.training.memory import blocks, chosen_blocks, memory_plan, step_megabytes
+from pynascent.trainers.training.memory.estimate import step_megabytes
+from pynascent.trainers.training.memory.plan import blocks, chosen_blocks, memory_plan
 
 from support import techniques
 from support.training_process import train, training_process

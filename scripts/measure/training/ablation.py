@@ -1,7 +1,7 @@
 """What each training technique brings: images per second, memory and accuracy, each against the plain training.
 
-    python -m pynascent.scripts.measure.ablation                       # every technique on NAS-Digits' space, 5 seeds
-    python -m pynascent.scripts.measure.ablation --techniques l2 remat --seeds 10 --epochs 27
+    python -m pynascent.scripts.measure.training.ablation   # every technique on NAS-Digits' space, 5 seeds
+    python -m pynascent.scripts.measure.training.ablation --techniques l2 remat --seeds 10 --epochs 27
 
 Techniques take turns seed by seed, each training in a fresh process, so that a machine that slows down slows all. An
 accuracy is the mean over seeds with its 95 % interval (Student's t); a difference is that of the pairs of one seed, and
@@ -98,7 +98,7 @@ def measure(settings: Mapping[str, Any], epochs: int, seed: int, width: int) -> 
     """
     environment = {**os.environ, "MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "65536"}
     child = json.dumps([settings, epochs, seed, width])
-    command = [sys.executable, "-m", "pynascent.scripts.measure.ablation", "--child", child]
+    command = [sys.executable, "-m", "pynascent.scripts.measure.training.ablation", "--child", child]
     ran = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if ran.returncode:
         raise RuntimeError(f"{settings}: {ran.stderr.strip()[-400:]}")

@@ -1,7 +1,7 @@
 """Memory and time of a training step, each in a fresh process, beside the analytic estimate.
 
-    python -m pynascent.scripts.measure.step_memory                        # a chain of 120 blocks, plain and remat
-    python -m pynascent.scripts.measure.step_memory --estimates 7          # 7 random networks of each of 3 spaces
+    python -m pynascent.scripts.measure.training.step_memory   # a chain of 120 blocks, plain and remat
+    python -m pynascent.scripts.measure.training.step_memory --estimates 7   # 7 random networks of each of 3 spaces
 
 Measured is the peak of resident memory during the first steps above what was resident before the first. The chain is
 of convolution, batch normalisation and ReLU.
@@ -25,7 +25,8 @@ import numpy as np
 from pynascent.envs.network.graph import NetworkBuilder
 from pynascent.envs.spaces import Network, space_from_config
 from pynascent.trainers.training.configuration import TrainingConfiguration
-from pynascent.trainers.training.memory import memory_plan, step_megabytes
+from pynascent.trainers.training.memory.estimate import step_megabytes
+from pynascent.trainers.training.memory.plan import memory_plan
 
 SPACES: dict[str, dict[str, Any]] = {
     "nasbench201": {"space": "nasbench201", "input_shape": [32, 32, 3], "classes": 10, "channels": 16},
@@ -60,8 +61,8 @@ def measure_here(what: Mapping[str, Any], settings: Mapping[str, Any], steps: in
     from pynascent.trainers.keras.builder import layer_names
     from pynascent.trainers.keras.training_model import training_model
     from pynascent.trainers.training.communicator import Alone
+    from pynascent.trainers.training.memory.recomputation import recomputing_forward
     from pynascent.trainers.training.program import TrainingProgram
-    from pynascent.trainers.training.recomputation import recomputing_forward
 
     network, configuration = network_of(what), TrainingConfiguration.from_config(settings)
     batch, rng = configuration.batch_size, np.random.default_rng(0)
@@ -110,7 +111,7 @@ def measure(what: Mapping[str, Any], settings: Mapping[str, Any], steps: int = 2
     """
     # One arena, and large blocks given back at once: what is resident is then what is in use.
     environment = {**os.environ, "MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "65536"}
-    command = [sys.executable, "-m", "pynascent.scripts.measure.step_memory", "--child", json.dumps(what)]
+    command = [sys.executable, "-m", "pynascent.scripts.measure.training.step_memory", "--child", json.dumps(what)]
     command += ["--settings", json.dumps(settings), "--steps", str(steps)]
     ran = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if ran.returncode:

@@ -1,7 +1,7 @@
 """How much faster several Horovod ranks train one candidate, and what share of a step they spend on exchange.
 
-    python -m pynascent.scripts.measure.ranks                      # 1 and 2 ranks, a chain whose compute dominates
-    python -m pynascent.scripts.measure.ranks --ranks 1 2 4 --channels 64 --compression fp16
+    python -m pynascent.scripts.measure.training.ranks   # 1 and 2 ranks, a chain whose compute dominates
+    python -m pynascent.scripts.measure.training.ranks --ranks 1 2 4 --channels 64 --compression fp16
 
 Every rank has one thread. Efficiency is that of strong scaling, T₁ / (R · T_R) for one batch, the median over turns in
 which the numbers of ranks follow each other. The exchange is timed alone: an all-reduce of as many values as a step
@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from pynascent.scripts.measure.step_memory import chain
+from pynascent.scripts.measure.training.step_memory import chain
 from pynascent.trainers.training.configuration import TrainingConfiguration
 
 

@@ -1,7 +1,7 @@
 """What it brings a multi-fidelity search that promotions go on from the shorter training, at equal simulated seconds.
 
-    python -m pynascent.scripts.measure.promotions                       # NAS-Digits, BOHB and others, 50 seeds
-    python -m pynascent.scripts.measure.promotions --agents bohb --seeds 100 --seconds 600
+    python -m pynascent.scripts.measure.training.promotions   # NAS-Digits, BOHB and others, 50 seeds
+    python -m pynascent.scripts.measure.training.promotions --agents bohb --seeds 100 --seconds 600
 
 Every agent searches the table twice with each seed: paying for whole trainings (``restart``), and for what is added
 (``continue``). Shown is the regret in validation accuracy of the incumbent, trained to the end, against the best of the
@@ -20,7 +20,7 @@ from pynascent.agents import make_agent
 from pynascent.envs import SearchBudget, SearchVectorEnv, make_task
 from pynascent.envs.core.evaluation import MEAN_SEED
 from pynascent.envs.core.quantities.promotions import PROMOTIONS
-from pynascent.scripts.measure.ablation import half_width
+from pynascent.scripts.measure.training.ablation import half_width
 
 
 def play(agent: str, promotions: str, seed: int, seconds: float, table: str | None) -> tuple[float, int, int]:

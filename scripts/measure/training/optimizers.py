@@ -1,6 +1,6 @@
 """What the written-out optimizers over one vector save, beside Keras's own.
 
-    python -m pynascent.scripts.measure.optimizers [--candidates 6] [--epochs 3]
+    python -m pynascent.scripts.measure.training.optimizers [--candidates 6] [--epochs 3]
 
 Three forms of AdamW train the same networks of NAS-Digits' space in turns, in one warm process: written out over one
 vector of all weights; Keras's over the same vector (``optimizer={"component": "keras"}``); Keras's over every
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from pynascent.envs.spaces import ChainSpace
-from pynascent.scripts.measure.step_memory import resident
+from pynascent.scripts.measure.training.step_memory import resident
 from pynascent.trainers.training.communicator import Alone
 from pynascent.trainers.training.configuration import TrainingConfiguration, batches
 

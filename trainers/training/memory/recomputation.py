@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ...evaluation.optional import require
+from ....evaluation.optional import require
 
 
 def recomputing_forward(model: Any, names: Sequence[str], pieces: Sequence[range]) -> Callable[[Any], Any]:
@@ -19,7 +19,7 @@ def recomputing_forward(model: Any, names: Sequence[str], pieces: Sequence[range
         model: a functional ``keras.Model`` of a network.
         names: the names that the network's layers have in the model, by their places.
         pieces: consecutive layers, in order, each of which a single tensor enters (see
-            `pynascent.trainers.training.memory.blocks`).
+            `pynascent.trainers.training.memory.plan.blocks`).
     """
     keras = require("keras", "train", "training")
     outputs = {operation.name: operation.output for operation in model.operations}

@@ -1,0 +1,1 @@
+"""What techniques of live training save and cost, measured side by side."""
