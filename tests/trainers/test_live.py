@@ -173,7 +173,7 @@ def test_a_ticket_that_fails_takes_no_finished_one_with_it(tmp_path):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"dataset": "imagenet"}, "'imagenet' is unknown.*known are digits"),
+        ({"dataset": "imagenet"}, "'imagenet' is unknown.*known are .*digits"),
         ({"training": {"rate": 1}}, "'rate' is unknown"),
         ({"isi": {"cycles": 1}}, "cycles=1: give an integer of at least 2"),
         ({"isi": {"probes": 65}}, "probes=65: the data set 'digits' has 64"),

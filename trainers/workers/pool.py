@@ -21,7 +21,8 @@ from .jobs import ComponentUnavailable, StageJob, StageReport
 
 logger = logging.getLogger("pynascent.trainers")
 
-TRIES = 3
+TRIES = 3  # of a piece of work
+STARTS = 6  # of a group, in a row: one whose process is killed while it starts has done nothing wrong
 
 
 class PoolError(RuntimeError):
@@ -99,17 +100,20 @@ class _Feeder(threading.Thread):
 
     def _do(self, task: _Task) -> None:
         reason, traceback = "", ""
-        for attempt in range(1, TRIES + 1):
+        tries = starts = 0
+        while tries < TRIES and starts < (STARTS if isinstance(self.start_error, WorkerDied) else TRIES):
             if self.pool.closed:
                 return task.future.set_exception(PoolError("the pool was closed before the candidate was finished"))
             if not self.group.started:
-                if attempt > 1 or self.start_error is None:
+                if starts or self.start_error is None:
                     self._start_group()
                 if self.start_error is not None:
+                    starts += 1
                     reason = f"{self.name} could not be started: {_first_line(self.start_error)}"
                     if isinstance(self.start_error, (PoolError, ConnectionError)):
                         break  # trying again will not help
                     continue
+            starts, tries = 0, tries + 1
             try:
                 arguments = [self.pool.ship(argument) for argument in task.arguments]
                 return task.future.set_result(self.group.run(task.function, *arguments))
@@ -118,7 +122,7 @@ class _Feeder(threading.Thread):
                     continue
                 # What a worker raised carries its traceback as its text.
                 reason, traceback = _first_line(error), _plain(str(error)) if _cause(error) is not error else ""
-                logger.warning("%s, try %d of %d: %s", self.name, attempt, TRIES, reason)
+                logger.warning("%s, try %d of %d: %s", self.name, tries, TRIES, reason)
                 if isinstance(error, WorkerDied) or self.group.ranks > 1:
                     self.group.stop()
                 if isinstance(_cause(error), ComponentUnavailable):
@@ -154,7 +158,7 @@ class Pool:
 
     A stage that trains is run by the first group that is free, any other stage by a helper; what one stage writes
     goes from process to process, while the group goes on with the next candidate. A stage whose process dies is
-    tried three times in all, with new processes. One that raises is tried again only where that may help (memory,
+    tried three times in all, with new processes; processes that die while they start are started six times. One that raises is tried again only where that may help (memory,
     files, connections): the same code on the same input would raise again.
 
     Args:
