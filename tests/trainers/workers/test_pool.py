@@ -134,6 +134,23 @@ def test_a_killed_worker_is_replaced_and_its_candidate_retried(make_evaluator, u
     assert "worker group 1, try 1 of 3" in caplog.text
 
 
+def test_a_group_killed_while_it_starts_is_started_again(make_evaluator):
+    live = make_evaluator()
+    ticket = submit(live, CONVOLUTIONS)
+    killed: set[int] = set()
+
+    def starting() -> list[psutil.Process]:
+        return [p for p in family() if p.pid not in killed and " ".join(p.cmdline()).startswith("ray::Rank")]
+
+    for _ in range(4):  # more often than a piece of work is tried
+        wait_until(starting)
+        for process in starting():
+            killed.add(process.pid)
+            process.kill()
+    results = dict(live.collect())
+    assert results[ticket].ok[0] and len(killed) >= 4
+
+
 def test_a_killed_explainer_is_replaced_and_the_explanation_retried(make_evaluator, caplog):
     live = make_evaluator(isi={"explainer": "integrated_gradients", "settings": {"steps": 20}})
     submit(live, (5, 5, 5, 5, 1, 1))
