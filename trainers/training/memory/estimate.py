@@ -104,11 +104,15 @@ def _forward(network: Network, sizes: list[float], held: set[int]) -> float:
     last_reader = dict.fromkeys(range(len(network.layers)), 0)
     for index, layer in enumerate(network.layers):
         last_reader |= dict.fromkeys(layer.inputs, index)
-    most, alive = 0.0, {0} if 0 in held else set()
+    alive, most = {0} if 0 in held else set(), 0.0
+    now = sum(sizes[i] for i in alive)
     for index, layer in enumerate(network.layers[1:], start=1):
         alive.add(index)
-        most = max(most, sum(sizes[i] for i in alive) + _TEMPORARY.get(layer.op, 0.0) * sizes[index])
-        alive -= {i for i in (*layer.inputs, index) if last_reader[i] <= index and i not in held}
+        now += sizes[index]
+        most = max(most, now + _TEMPORARY.get(layer.op, 0.0) * sizes[index])
+        over = {i for i in (*layer.inputs, index) if last_reader[i] <= index and i not in held} & alive
+        alive -= over
+        now -= sum(sizes[i] for i in over)
     return most
 
 
@@ -118,6 +122,7 @@ def _backward(
     """Return the most bytes of the backward pass, which begins with the layers' outputs in ``held``."""
     computed, last = _computed(network), len(network.layers) - 1
     alive, most = set(held), 0.0
+    activations = sum(sizes[i] for i in alive)
     # Gradients not used yet: layer → the tensors that are to be added up to its output's gradient. An addition hands
     # one tensor on to all that it reads; a tensor is named by the layer whose gradient it was made as.
     waiting: dict[int, list[int]] = {last: [last]}
@@ -125,16 +130,20 @@ def _backward(
     for index in range(last, 0, -1):
         layer = network.layers[index]
         if index not in computed or layer.op == "zeros":
+            activations -= sizes[index] if index in alive else 0.0
+            alive.discard(index)
             continue
         piece = piece_of.get(index)
         if piece is not None and index == piece.stop - 1:
-            alive |= {i for j in piece for i in kept[j]}
+            again = {i for j in piece for i in kept[j]} - alive
+            alive |= again
+            activations += sum(sizes[i] for i in again)
         parts = waiting.pop(index, [])
         inputs = [i for i in layer.inputs if i and network.layers[i].op != "zeros"]
         shares = layer.op in ("add", "reshape")
         new = sizes[index] if len(parts) > 1 else 0.0
         new += 0.0 if shares else sum(sizes[i] for i in inputs)
-        now = sum(sizes[i] for i in alive) + sum(made.values())
+        now = activations + sum(made.values())
         most = max(most, now + new + _TEMPORARY.get(layer.op, 0.0) * sizes[index])
         handed = parts[0] if len(parts) == 1 else -index
         made[handed] = sizes[index]
@@ -144,5 +153,7 @@ def _backward(
             waiting.setdefault(i, []).append(token)
         used = {token for tokens in waiting.values() for token in tokens}
         made = {token: size for token, size in made.items() if token in used}
-        alive -= {i for i in alive if i >= index}
+        if index in alive:  # those after it are gone already
+            alive.remove(index)
+            activations -= sizes[index]
     return most

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
 from ....envs.spaces import Network
@@ -45,7 +46,14 @@ def chosen_blocks(network: Network, batch_size: int, value_bytes: int, budget: f
     """
     if budget is not None and step_megabytes(network, batch_size, value_bytes) <= budget:
         return []
-    plans = [_joined(network, limit) for limit in _limits(network)]
+    kept = kept_tensors(network)
+    sized = [
+        (piece, sum(prod(network.layers[i].shape) for i in {i for index in piece for i in kept[index]}))
+        for piece in blocks(network)
+    ]
+    total = sum(values for _, values in sized)
+    limits = {round(total / parts) for parts in range(1, min(len(network.layers), 64) + 1)}
+    plans = [_joined(sized, limit) for limit in sorted(limits)]
     needs = [step_megabytes(network, batch_size, value_bytes, plan) for plan in plans]
     best = plans[needs.index(min(needs))]
     if budget is None:
@@ -93,18 +101,11 @@ def memory_plan(network: Network, configuration: TrainingConfiguration, examples
     raise ValueError(f"memory_mb={budget:g}: a step of one example needs {need:.1f} MB: give more")
 
 
-def _limits(network: Network) -> list[int]:
-    """Return sizes of joined pieces to try, in values that they keep."""
-    total = sum(_values(network, piece) for piece in blocks(network))
-    return sorted({round(total / parts) for parts in range(1, min(len(network.layers), 64) + 1)})
-
-
-def _joined(network: Network, limit: int) -> list[range]:
-    """Join neighbouring pieces as long as they keep no more values than a limit together."""
+def _joined(sized: Sequence[tuple[range, int]], limit: int) -> list[range]:
+    """Join neighbouring pieces, each with the values that it keeps, as long as they keep no more than a limit."""
     joined: list[range] = []
     size = 0
-    for piece in blocks(network):
-        values = _values(network, piece)
+    for piece, values in sized:
         if joined and size + values <= limit:
             joined[-1] = range(joined[-1].start, piece.stop)
             size += values
@@ -112,8 +113,3 @@ def _joined(network: Network, limit: int) -> list[range]:
             joined.append(piece)
             size = values
     return joined
-
-
-def _values(network: Network, piece: range) -> int:
-    kept = kept_tensors(network)
-    return sum(prod(network.layers[i].shape) for i in {i for index in piece for i in kept[index]})
