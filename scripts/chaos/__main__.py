@@ -93,7 +93,7 @@ def kill_workers(search: Search, rng: random.Random, kills: int) -> list[str]:
     return few + ([f"exit status {process.returncode}"] if process.returncode else []) + search.faults()
 
 
-def kill_driver(search: Search, rng: random.Random, kills: int, longest: float = 45.0) -> list[str]:
+def kill_driver(search: Search, rng: random.Random, kills: int, longest: float = 20.0) -> list[str]:
     """Kill the search's own process again and again, then let it finish."""
     for number in range(kills):
         process = search.start()

@@ -158,8 +158,9 @@ class Pool:
 
     A stage that trains is run by the first group that is free, any other stage by a helper; what one stage writes
     goes from process to process, while the group goes on with the next candidate. A stage whose process dies is
-    tried three times in all, with new processes; processes that die while they start are started six times. One that raises is tried again only where that may help (memory,
-    files, connections): the same code on the same input would raise again.
+    tried three times in all, with new processes; processes that die while they start are started up to six times. One
+    that raises is tried again only where that may help (memory, files, connections): the same code on the same input
+    would raise again.
 
     Args:
         settings: how many of what.
