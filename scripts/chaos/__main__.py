@@ -85,7 +85,7 @@ def kill_workers(search: Search, rng: random.Random, kills: int) -> list[str]:
     """Kill ranks and explainers while it runs."""
     process, done = search.start(), 0
     while process.poll() is None:
-        time.sleep(rng.uniform(2.0, 12.0))
+        time.sleep(rng.uniform(1.0, 7.0))
         victims = workers(search.mark) if done < kills else []
         done += bool(victims) and kill(rng.choice(victims))
     print(f"  {done} workers killed", flush=True)
